@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+# What lab tests share. They run as root in the emulated host, with VMs mgr (caller), web (callee)
+# and plain (never enrolled) beside them. A test fails by `fail`, skips by `skip`.
+set -uo pipefail
+export PATH=/opt/crossover/bin:$PATH
+KO=/opt/crossover/ko
+T=/opt/crossover/test
+
+fail() { echo "FAIL ${BASH_SOURCE[1]##*/}:${BASH_LINENO[0]}: $*"; exit 1; }
+skip() { echo "$*"; exit 77; }
+
+# vm NAME CMD…: the command's output and status
+vm() { local v=$1; shift; xo vm exec "$v" -- "$@" </dev/null; }
+mgr() { vm mgr "$@"; }
+web() { vm web "$@"; }
+
+# expect_eq WHAT FOUND EXPECTED
+expect_eq() { [ "$2" = "$3" ] || { echo "--- found: $2"; echo "--- expected: $3"; fail_at "$1"; }; }
+expect_ne() { [ "$2" != "$3" ] || { echo "--- both: $2"; fail_at "$1"; }; }
+# expect_status WHAT STATUS CMD…
+expect_status() {
+	local what=$1 want=$2 rc=0; shift 2
+	"$@" >/tmp/out 2>&1 </dev/null || rc=$?
+	[ $rc = "$want" ] || { echo "--- status $rc, expected $want, output:"; cat /tmp/out; fail_at "$what"; }
+}
+# expect_says WHAT REGEX: the output of the last expect_status says it
+expect_says() { grep -qE "$2" /tmp/out || { echo "--- no /$2/ in:"; cat /tmp/out; fail_at "$1"; }; }
+fail_at() { echo "FAIL ${BASH_SOURCE[2]##*/}:${BASH_LINENO[1]}: $*"; exit 1; }
+
+# number KEY of the link mgr->web as `xo stat --json` tells it
+link_stat() { xo stat --json | python3 -c "
+import json, sys
+for l in json.load(sys.stdin)['links']:
+    if l['caller'] == 'mgr' and l['callee'] == 'web':
+        print(l['$1'])"; }
+
+host_up() { [ -e /dev/crossover ] || insmod $KO/crossover.ko || fail "insmod crossover.ko"; }
+enrolled() { xo ls --json | python3 -c "
+import json, sys
+sys.exit(not any(v['name'] == '$1' for v in json.load(sys.stdin)['vms']))"; }
+guest_up() {
+	enrolled "$1" || xo enrol "$1" || fail "xo enrol $1"
+	vm "$1" sh -c "[ -e /dev/crossover ] || insmod $KO/crossover_guest.ko" || fail "insmod in $1"
+}
+linked() { xo ls --json | python3 -c "
+import json, sys
+sys.exit(not any((l['caller'], l['callee']) == ('mgr', 'web') for l in json.load(sys.stdin)['links']))"; }
+# policy TEXT: becomes web's policy, and its server is started or told
+policy() {
+	web sh -c "mkdir -p /etc/crossover; cat >/etc/crossover/policy <<'P'
+$1
+P
+	if [ -e /run/crossover-serve.pid ] && kill -0 \$(cat /run/crossover-serve.pid) 2>/dev/null; then
+		kill -HUP \$(cat /run/crossover-serve.pid); sleep 0.2
+	else
+		xo serve --daemon --pidfile /run/crossover-serve.pid --log /var/log/crossover.log
+	fi" || fail "xo serve in web"
+}
+open_policy='caller mgr {
+	user root
+	allow calls *
+	allow all /**
+}'
+# everything up: modules, mgr -> web over `exit`, web serving with an open policy
+up() {
+	host_up; guest_up mgr; guest_up web
+	linked || xo link mgr web || fail "xo link mgr web"
+	policy "${1:-$open_policy}"
+}
+serve_stop() { web sh -c 'p=$(cat /run/crossover-serve.pid 2>/dev/null) && kill $p; rm -f /run/crossover-serve.pid; true'; }
+# and everything down again, in an orderly way
+down() {
+	[ -e /dev/crossover ] || return 0
+	serve_stop
+	linked && xo unlink mgr web
+	local v
+	for v in mgr web; do
+		vm $v sh -c 'for i in 1 2 3 4 5 6 7 8 9 10; do rmmod crossover_guest 2>/dev/null && break
+			[ -e /dev/crossover ] || break; sleep 0.2; done; [ ! -e /dev/crossover ]' || fail "rmmod in $v"
+		enrolled $v && xo unenrol $v
+	done
+	rmmod crossover || fail "rmmod crossover"
+}
