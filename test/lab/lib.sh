@@ -29,23 +29,15 @@ expect_says() { grep -qE "$2" /tmp/out || { echo "--- no /$2/ in:"; cat /tmp/out
 fail_at() { echo "FAIL ${BASH_SOURCE[2]##*/}:${BASH_LINENO[1]}: $*"; exit 1; }
 
 # number KEY of the link mgr->web as `xo stat --json` tells it
-link_stat() { xo stat --json | python3 -c "
-import json, sys
-for l in json.load(sys.stdin)['links']:
-    if l['caller'] == 'mgr' and l['callee'] == 'web':
-        print(l['$1'])"; }
+link_stat() { xo stat --json | jq -r ".links[] | select(.caller == \"mgr\" and .callee == \"web\") | .$1"; }
 
 host_up() { [ -e /dev/crossover ] || insmod $KO/crossover.ko || fail "insmod crossover.ko"; }
-enrolled() { xo ls --json | python3 -c "
-import json, sys
-sys.exit(not any(v['name'] == '$1' for v in json.load(sys.stdin)['vms']))"; }
+enrolled() { xo ls --json | jq -e ".vms | any(.name == \"$1\")" >/dev/null; }
 guest_up() {
 	enrolled "$1" || xo enrol "$1" || fail "xo enrol $1"
 	vm "$1" sh -c "[ -e /dev/crossover ] || insmod $KO/crossover_guest.ko" || fail "insmod in $1"
 }
-linked() { xo ls --json | python3 -c "
-import json, sys
-sys.exit(not any((l['caller'], l['callee']) == ('mgr', 'web') for l in json.load(sys.stdin)['links']))"; }
+linked() { xo ls --json | jq -e '.links | any(.caller == "mgr" and .callee == "web")' >/dev/null; }
 # policy TEXT: becomes web's policy, and its server is started or told
 policy() {
 	web sh -c "mkdir -p /etc/crossover; cat >/etc/crossover/policy <<'P'
