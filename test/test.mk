@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+# make test [T=NAME], make test-full, make demo.
+include lab/kbuild.mk
+$(eval $(call xo_kmod,xo_hostile,test/lab/ko/xo_hostile))
+
+ifdef T
+test: all payload lab-images    ## unit and lab tests; T=NAME runs one
+	test/run --only $(T)
+else
+test: all payload lab-images test-unit test-tree    ## unit and lab tests; T=NAME runs one
+	test/run --group core
+endif
+
+test-full: all payload lab-images test-unit test-tree    ## everything, also what takes long
+	test/run --group full
+
+test-tree:      ## what the tree promises: table of folders, links in docs, style, test ids
+	test/tree.sh
+
+demo: all payload lab-images    ## boot the lab, show what ran where and what it cost
+	@examples/demo
+
+.PHONY: test test-full test-tree demo
