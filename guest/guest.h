@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of crossover_guest.ko share.
+ *
+ *   main.c     steps of init and exit, HELLO and BYE          dev.c      /dev/crossover
+ *   irq.c      the event interrupt                            session.c  caller: sessions
+ *   board.c    event words, list of links                     call.c     caller: one call
+ *   link.c     links, their windows and slots                 serve.c    callee: taking and ending calls
+ *   stub.c     callee: masters and stubs, mmap of slots       router*.c, marshal*.c  routed system calls
+ *
+ * Locks, in order: xo.host (mutex: HELLO, GOODBYE, re-reading the links; may sleep), a stub's
+ * map_lock (rw_semaphore: page faults on its slots against its end; may sleep), xo.lock (spinlock,
+ * taken in the event interrupt: all links, slots, sessions, masters and stubs).
+ */
+#ifndef XO_GUEST_H
+#define XO_GUEST_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/completion.h>
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <crossover/abi.h>
+
+#define XO_SLOTS_PER_SESSION	8	/* calls of one caller's session under way at once */
+#define XO_SESSIONS_PER_LINK	64
+
+struct xo_session;
+struct xo_stub;
+struct xo_master;
+
+/* ------------------------------------------------------------------ for the router: calls
+ *
+ * One call on a session. fill() writes the request's data to the window and may set args[] (offsets
+ * of pointer arguments); drain() takes the reply's data out of it. Both run in process context,
+ * may sleep and fault, and are called at most once, drain() only when the callee replied.
+ *
+ * `data` in drain() is hostile and may change at any moment: copy once, check the copy. out_len is
+ * already a checked copy (<= XO_SLOT_DATA), result and file_mode are copies.
+ */
+struct xo_call {
+	/* in */
+	u32 op;				/* enum xo_op */
+	u32 nr;
+	u64 args[6];
+	int (*fill)(struct xo_call *c, void *data);	   /* bytes used, or -errno; may be NULL */
+	int (*drain)(struct xo_call *c, const void *data); /* 0 or -errno; may be NULL */
+	void *ctx;			/* the caller's own */
+	/* out */
+	s64 result;			/* the callee's value or negative errno; hostile */
+	u32 out_len;
+	u32 file_mode;
+	bool interrupted;		/* a signal came and the callee was told to give up */
+};
+
+/*
+ * Makes the call and waits for its end. 0: the callee replied; the result stands in c->result and
+ * drain() returned 0. Else a negative errno of this VM, and nothing of the reply counts:
+ *   -EFAULT &c. from fill() (the call was not made) or drain() (it was)
+ *   -EHOSTDOWN  callee, its stub, its link or the host module is gone
+ *   -EBUSY      no slot free          -EINTR  given up before the callee answered
+ *   other       refusal by the callee's kernel or stub (-EACCES, -EPROTO, ...)
+ * A signal makes the callee give up; what it then answers, within 2 s, counts (interrupted = true;
+ * result is -EINTR if nothing happened). After that, or when killed, the call is abandoned: -EINTR,
+ * interrupted = true. Context: process, may sleep; several threads may call on one session.
+ */
+int xo_session_call(struct xo_session *s, struct xo_call *c);
+
+/* What is known of a session from CONNECT on; does not change. */
+struct xo_session_info {
+	const char *callee;		/* name of the VM, vouched for by the host */
+	u64 wid;			/* of the stub, as claimed by the callee */
+	u32 pid;			/* of the stub, as claimed */
+	u32 uid;			/* the user it runs as, as claimed */
+};
+const struct xo_session_info *xo_session_info(const struct xo_session *s);
+
+/* False once every further call can only end with EHOSTDOWN. */
+bool xo_session_alive(const struct xo_session *s);
+
+/* The session behind an open /dev/crossover; NULL if the file is something else. The session lives
+ * as long as the file: hold a reference on the file. */
+struct xo_session *xo_session_of_file(struct file *file);
+
+/* The router's own state for a session, NULL at first. Set it once (cmpxchg); xo_router_release()
+ * frees it. */
+void **xo_session_router(struct xo_session *s);
+
+/* ------------------------------------------------------------------ the router (router.c)
+ *
+ * init/exit: steps of the module. release(): the last reference of the session's file is gone, no
+ * ioctl runs any more, the session is still alive. The others are the ioctls of abi.h; `file` is
+ * the session's.
+ */
+int xo_router_init(void);
+void xo_router_exit(void);
+int xo_router_arm(struct file *file, struct xo_session *s, const struct xo_g_arm *arm);
+long xo_router_routed(struct file *file, struct xo_session *s, unsigned long arg);
+int xo_router_stat(struct xo_g_route_stat *st);
+void xo_router_release(struct xo_session *s);
+
+/* ------------------------------------------------------------------ links and slots (link.c) */
+
+enum xo_slot_state {
+	XO_SLOT_IDLE,			/* no call */
+	XO_SLOT_BUSY,			/* caller: a call is being made, somebody waits for it */
+	XO_SLOT_ABANDONED,		/* caller: under way, nobody waits any more */
+	XO_SLOT_POSTED,			/* callee: waits to be taken */
+	XO_SLOT_SERVED,			/* callee: a thread works on it */
+};
+
+struct xo_slot {			/* all under xo.lock */
+	u64 seq;
+	enum xo_slot_state state;
+	u32 op;
+	/* caller */
+	struct xo_session *session;	/* whose it is; NULL: in the pool */
+	struct completion *done;	/* of the thread that waits */
+	s32 status;
+	bool closing;			/* the call under way is the session's CLOSE */
+	/* callee */
+	struct xo_stub *stub;		/* bound to it; NULL: to none */
+	struct xo_master *master;	/* OPEN call in its hands */
+	struct pid *thread;		/* who works on it */
+	bool cancelled;
+};
+
+struct xo_link {
+	struct kref ref;		/* the table's, each session's and stub's */
+	u64 id;
+	u32 index;			/* in board.links[] */
+	u32 role;
+	u32 engine;
+	u32 slots;
+	u64 window_gpa;
+	void *window;
+	char peer[XO_NAME_MAX];
+	atomic64_t calls, errors, bytes;
+	/* under xo.lock */
+	u64 peer_wid;
+	bool up;
+	u32 sessions;			/* caller's sessions or callee's stubs */
+	struct list_head members;	/* of them */
+	struct xo_slot slot[XO_SLOTS_PER_LINK];
+};
+
+struct xo_link *xo_link_make(u32 index, const struct xo_board_link *bl);
+void xo_link_put(struct xo_link *l);
+void xo_link_down(struct xo_link *l, bool peer_only);
+struct xo_link *xo_link_by_peer(const char *peer, u32 role);	/* takes a reference */
+struct xo_link *xo_link_by_id(u64 id, u32 role);		/* xo.lock held */
+int xo_link_info(struct xo_g_link_info *info);
+
+static inline struct xo_msg *xo_slot_msg(const struct xo_link *l, u32 slot)
+{
+	return l->window + (size_t)slot * XO_SLOT_SIZE;
+}
+
+static inline void *xo_slot_data(const struct xo_link *l, u32 slot)
+{
+	return l->window + (size_t)slot * XO_SLOT_SIZE + XO_SLOT_HEADER;
+}
+
+/* ------------------------------------------------------------------ caller: sessions (session.c) */
+
+struct xo_session {
+	struct xo_link *link;
+	struct list_head member;	/* of link->members; xo.lock */
+	struct xo_session_info info;
+	u64 world;			/* ours, at the host */
+	void *router;
+	struct work_struct close;
+	wait_queue_head_t wait;		/* for one of its slots */
+	/* under xo.lock */
+	u64 id;				/* the callee's name for it; 0: not open */
+	u64 own;			/* bits: slots bound to it */
+	bool dead;
+	bool closing;			/* its file is gone */
+	bool closed;			/* CLOSE has ended or need not be made */
+};
+
+int xo_session_connect(struct xo_g_connect *req, struct xo_session **out);
+void xo_session_release(struct xo_session *s);
+void xo_session_down(struct xo_session *s);			/* xo.lock held */
+bool xo_session_settle(struct xo_session *s);			/* xo.lock held */
+void xo_session_free(struct xo_session *s);
+void xo_session_schedule_close(struct xo_session *s);
+
+int xo_slot_get(struct xo_session *s, u32 *slot);
+void xo_slot_put(struct xo_session *s, u32 slot);
+void xo_call_done(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held, interrupt */
+u64 xo_next_seq(void);
+
+/* ------------------------------------------------------------------ callee: serve.c, stub.c */
+
+struct xo_queue {			/* of a master or a stub; all under xo.lock */
+	wait_queue_head_t wait;
+	u32 idle;			/* threads waiting */
+};
+
+struct xo_master {
+	struct xo_queue queue;
+	struct list_head all;		/* xo.masters */
+};
+
+struct xo_stub {
+	struct kref ref;
+	struct xo_link *link;
+	struct list_head member;	/* of link->members; xo.lock */
+	struct xo_queue queue;
+	struct rw_semaphore map_lock;	/* faults on slots against their unbinding */
+	struct inode *inode;		/* of /dev/crossover, to zap mappings by */
+	u64 id;				/* the session's */
+	u64 world;
+	u64 bound;			/* bits: slots; xo.lock */
+	bool opened;			/* OPEN's reply was made; xo.lock */
+	bool dead;			/* xo.lock */
+};
+
+void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq);	/* xo.lock held, interrupt */
+void xo_serve_cancelled(struct xo_link *l, u32 slot);		/* xo.lock held, interrupt */
+long xo_serve(struct xo_master *m, struct xo_stub *s, struct xo_g_serve *req);
+int xo_serve_is_cancelled(const struct xo_g_adopt *req);
+void xo_slot_reset(struct xo_slot *slot);			/* callee's; xo.lock held */
+
+struct xo_master *xo_master_make(void);
+void xo_master_release(struct xo_master *m);
+int xo_stub_adopt(struct file *file, struct xo_g_adopt *req, struct xo_stub **out);
+void xo_stub_end(struct xo_stub *s, u32 keep);
+void xo_stub_release(struct xo_stub *s);
+void xo_stub_put(struct xo_stub *s);
+int xo_stub_mmap(struct xo_stub *s, struct vm_area_struct *vma);
+
+/* ------------------------------------------------------------------ the module (main.c, irq.c, board.c, dev.c) */
+
+struct xo_guest {
+	spinlock_t lock;
+	struct mutex host;
+	struct workqueue_struct *wq;
+	u32 host_revision;		/* of the last HELLO's answer */
+	/* under lock */
+	struct xo_board *board;		/* NULL: the host does not know us */
+	struct xo_link *link[XO_LINKS_PER_VM];
+	u64 posted[XO_LINKS_PER_VM];	/* taken off the board, not yet handled */
+	u64 cancelled[XO_LINKS_PER_VM];
+	u32 links_told, links_read;	/* unequal: links[] is to be read before the two above */
+	struct list_head masters;
+};
+
+extern struct xo_guest xo;
+
+/* Makes sure that the host knows this VM: 0; -ENODEV no host module or not enrolled, -EPROTO, ...
+ * Says why in the log, at a limited rate. Context: process, may sleep. */
+int xo_hello(void);
+void xo_goodbye(bool tell_host);
+void xo_gone(void);				/* xo.lock held: the host let go; say HELLO when asked next */
+
+int xo_irq_init(void);
+void xo_irq_exit(void);
+u64 xo_irq_destination(void);			/* vector | apic_id << 32 */
+
+void xo_board_interrupt(void);			/* looks at all event words; any context */
+void xo_board_refresh(void);			/* xo.host held: reads links[] again */
+int xo_board_init(void);
+void xo_board_exit(void);
+
+int xo_dev_init(void);
+void xo_dev_exit(void);
+
+#endif
