@@ -63,7 +63,7 @@ kernel_abi()
 
 names() # LIST: the package names in lab/packages.LIST
 {
-	sed -e 's/#.*//' -e "s/@ABI@/$abi/" "$here/packages.$1" | xargs
+	sed -e 's/#.*//' -e '/^-/d' -e "s/@ABI@/$abi/" "$here/packages.$1" | xargs
 }
 
 # Prints "url file size hash" for LIST and all it depends on.
