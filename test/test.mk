@@ -2,6 +2,7 @@
 # make test [T=NAME], make test-full, make demo.
 include lab/kbuild.mk
 $(eval $(call xo_kmod,xo_hostile,test/lab/ko/xo_hostile))
+$(eval $(call xo_kmod,xo_warn,test/lab/ko/xo_warn))
 
 ifdef T
 test: all payload lab-images    ## unit and lab tests; T=NAME runs one
