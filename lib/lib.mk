@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-2.0
+# libcrossover, shared and static. The symbol map and the header's declarations must name the same.
+XO_RELEASE := 0.1.0
+XO_SONAME  := libcrossover.so.0
+PREFIX     ?= /usr/local
+
+LIB_SRC := $(wildcard lib/*.c)
+LIB_OBJ := $(LIB_SRC:lib/%.c=$(B)/obj/lib/%.o)
+LIB_OUT := $(B)/lib/libcrossover.a $(B)/lib/$(XO_SONAME) $(B)/lib/libcrossover.so \
+           $(B)/lib/pkgconfig/crossover.pc
+
+lib: $(LIB_OUT)         ## libcrossover: shared, static, pkg-config file
+all: lib
+
+$(B)/obj/lib/%.o: lib/%.c lib/lib.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -fPIC -DXO_RELEASE='"$(XO_RELEASE)"' -MMD -MP -c -o $@ $<
+
+$(B)/lib/libcrossover.a: $(LIB_OBJ)
+	@mkdir -p $(@D)
+	rm -f $@
+	$(AR) rcsD $@ $^
+
+$(B)/lib/$(XO_SONAME): $(LIB_OBJ) lib/crossover.map
+	@mkdir -p $(@D)
+	$(CC) -shared -o $@ $(LIB_OBJ) -Wl,-soname,$(XO_SONAME) -Wl,-z,relro,-z,now \
+		-Wl,--version-script=lib/crossover.map -Wl,--no-undefined
+
+$(B)/lib/libcrossover.so: $(B)/lib/$(XO_SONAME)
+	ln -sf $(XO_SONAME) $@
+
+$(B)/lib/pkgconfig/crossover.pc: lib/crossover.pc.in lib/lib.mk
+	@mkdir -p $(@D)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@RELEASE@|$(XO_RELEASE)|' $< >$@
+
+-include $(LIB_OBJ:.o=.d)
+
+.PHONY: lib

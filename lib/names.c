@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* Names: of releases, engines and VMs. */
+#include <string.h>
+#include "internal.h"
+
+static const char *const engines[] = {
+	[XO_ENGINE_EXIT] = "exit",
+	[XO_ENGINE_RING] = "ring",
+	[XO_ENGINE_VMFUNC] = "vmfunc",
+	[XO_ENGINE_HW] = "hw",
+};
+
+#define ENGINES (sizeof(engines) / sizeof(engines[0]))
+
+unsigned int xo_revision(void)
+{
+	return XO_ABI_REVISION;
+}
+
+const char *xo_release(void)
+{
+	return XO_RELEASE;
+}
+
+const char *xo_engine_name(unsigned int engine)
+{
+	return engine < ENGINES && engines[engine] ? engines[engine] : "?";
+}
+
+unsigned int xo_engine_by_name(const char *name)
+{
+	for (unsigned int i = 0; i < ENGINES; i++)
+		if (engines[i] && !strcmp(engines[i], name))
+			return i;
+	return 0;
+}
+
+static int is_lower(char c)
+{
+	return c >= 'a' && c <= 'z';
+}
+
+int xo_name_ok(const char *name)
+{
+	size_t i;
+
+	if (!name || !is_lower(name[0]))
+		return 0;
+	for (i = 1; name[i]; i++)
+		if (i >= XO_NAME_MAX - 1 ||
+		    !(is_lower(name[i]) || (name[i] >= '0' && name[i] <= '9') || name[i] == '-'))
+			return 0;
+	return 1;
+}
