@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+/* xo link: permit one VM to call into another. */
+#include <stdlib.h>
+#include "common.h"
+
+static const char help[] =
+	"usage: xo link [--engine ENGINE] [--slots N] CALLER CALLEE\n\n"
+	"Permits the enrolled VM CALLER to call into the enrolled VM CALLEE (on the host, as\n"
+	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`.\n\n"
+	"  --engine ENGINE  how calls cross: exit (the default)\n"
+	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
+
+static unsigned int to_slots(const char *s)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	return s[0] < '0' || s[0] > '9' || *end || n > XO_SLOTS_PER_LINK ? 0 : (unsigned int)n;
+}
+
+int xo_cmd_link(int argc, char **argv)
+{
+	static const struct option options[] = { { "engine", required_argument, NULL, 'e' },
+						 { "slots", required_argument, NULL, 's' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	unsigned int engine = XO_ENGINE_EXIT, slots = XO_SLOTS_PER_LINK;
+	const char *caller, *callee;
+	uint64_t id = 0;
+	int status, c;
+	struct xo *x;
+
+	while ((c = xo_option(argc, argv, ":e:s:h", options, help, &status)) >= 0) {
+		if (c == 'e' && !(engine = xo_engine_by_name(optarg)))
+			return xo_bad_usage(argv[0], "'%s' is no engine: exit, ring, vmfunc or hw",
+					    optarg);
+		if (c == 's' && !(slots = to_slots(optarg)))
+			return xo_bad_usage(argv[0], "'%s' is not a number from 1 to %d", optarg,
+					    XO_SLOTS_PER_LINK);
+	}
+	if (c == -2 || !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status))
+		return status;
+	caller = argv[optind];
+	callee = argv[optind + 1];
+	x = xo_cli_open(argv[0], XO_SIDE_HOST);
+	if (!x)
+		return XO_REFUSED;
+	if (xo_link(x, caller, callee, engine, slots, &id) < 0)
+		return xo_cli_fail(argv[0], x);
+	printf("link %llu: %s may call %s, engine %s\n", (unsigned long long)id, caller, callee,
+	       xo_engine_name(engine));
+	xo_free(x);
+	return XO_OK;
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+/* `xo WORD ...`: finds the subcommand. Each stands in a file of its name, xo/WORD.c. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "crossover/crossover.h"
+#include "xo.h"
+
+struct command {
+	const char *word;
+	int (*run)(int argc, char **argv);
+	const char *where;
+	const char *help;
+};
+
+static const struct command commands[] = {
+	{ "enrol", xo_cmd_enrol, "host", "let a VM take part in cross-world calls" },
+	{ "unenrol", xo_cmd_unenrol, "host", "take a VM out again, with all its links" },
+	{ "link", xo_cmd_link, "host", "permit one VM to call into another" },
+	{ "unlink", xo_cmd_unlink, "host", "end that permission; calls under way fail" },
+	{ "ls", xo_cmd_ls, "both", "list VMs, links and worlds (in a VM: its links)" },
+	{ "stat", xo_cmd_stat, "both", "count calls, exits, errors, routed system calls" },
+	{ "ping", xo_cmd_ping, "guest", "make null calls to another VM" },
+#ifdef XO_HAVE_SH
+	{ "sh", xo_cmd_sh, "guest", "run a program against another VM's kernel" },
+#endif
+#ifdef XO_HAVE_VM
+	{ "vm", xo_cmd_vm, "host", "start, stop and run commands in the lab's VMs" },
+#endif
+#ifdef XO_HAVE_LAB
+	{ "lab", xo_cmd_lab, "build", "boot the emulated machine and run scripts in it" },
+#endif
+};
+
+#define COUNT (sizeof(commands) / sizeof(commands[0]))
+
+static void usage(FILE *to)
+{
+	fputs("usage: xo WORD [ARGUMENT]...\n\n", to);
+	for (size_t i = 0; i < COUNT; i++)
+		fprintf(to, "  %-8s  %-5s  %s\n", commands[i].word, commands[i].where,
+			commands[i].help);
+	fputs("\n`xo WORD --help` tells more. Exit status: 0 done, 1 refused or failed, 2 wrong\n"
+	      "words, 125 the lab itself failed; `sh`, `vm exec` and `lab run` pass on the\n"
+	      "status of what they ran.\n",
+	      to);
+}
+
+static void complain(const char *word, const char *fmt, va_list ap)
+{
+	fflush(stdout);
+	fprintf(stderr, "xo %s: ", word);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+}
+
+int xo_fail(const char *word, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(word, fmt, ap);
+	va_end(ap);
+	return XO_REFUSED;
+}
+
+int xo_bad_usage(const char *word, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	complain(word, fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "Try: xo %s --help\n", word);
+	return XO_USAGE;
+}
+
+/* What was written must have arrived: a full disk or closed pipe is not success. */
+static int finish(const char *word, int status)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	return status ? status : xo_fail(word, "cannot write the output: %m");
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 2) {
+		usage(stderr);
+		return XO_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		usage(stdout);
+		return finish("help", XO_OK);
+	}
+	if (!strcmp(argv[1], "--version")) {
+		printf("xo %s, revision %u\n", xo_release(), xo_revision());
+		return finish("--version", XO_OK);
+	}
+	for (size_t i = 0; i < COUNT; i++)
+		if (!strcmp(argv[1], commands[i].word))
+			return finish(argv[1], commands[i].run(argc - 1, argv + 1));
+	fprintf(stderr, "xo: there is no command '%s'; xo --help lists them\n", argv[1]);
+	return XO_USAGE;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+/* xo stat: what calls were made, how they ended, what they cost; in a VM also what was routed. */
+#include <stdlib.h>
+#include "calls.h"
+#include "common.h"
+#include "json.h"
+
+static const char help[] =
+	"usage: xo stat [--json]\n\n"
+	"On the host: per link, calls by how they ended, the VM exits that they took and the\n"
+	"interrupts sent; per VM, its exits, hypercalls and pinned pages. In a VM: per link,\n"
+	"calls and bytes; and the system calls of routed programs by where they ran. Those that\n"
+	"the router does not know are refused with ENOSYS and named. Needs root.\n\n"
+	"  --json  the same as one JSON object, for programs\n";
+
+/* One column: its key in JSON, its value. */
+struct number {
+	const char *key;
+	uint64_t value;
+};
+
+static void numbers(struct xo_table *t, json_object *o, const struct number *n, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		xo_cell(t, "%llu", (unsigned long long)n[i].value);
+		xo_json_number(o, n[i].key, n[i].value);
+	}
+}
+
+static void text(struct xo_table *t, json_object *o, const char *key, const char *value)
+{
+	xo_cell(t, "%s", value);
+	xo_json_string(o, key, value);
+}
+
+/* ------------------------------------------------------------------ on the host */
+
+static int stat_links(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "lllrrrrrrrr", .columns = 11 };
+	struct xo_h_link_info l = { 0 };
+	int err;
+
+	xo_row(&t, "CALLER", "CALLEE", "ENGINE", "CALLS", "OK", "ERRORS", "HOSTDOWN", "CANCELLED",
+	       "REFUSED", "EXITS", "INTERRUPTS");
+	while ((err = xo_next_link(x, &l)) > 0) {
+		const struct number n[] = {
+			{ "calls", l.calls },	      { "ok", l.ok },
+			{ "errors", l.errors },	      { "hostdown", l.hostdown },
+			{ "cancelled", l.cancelled }, { "refused", l.refused },
+			{ "exits", l.exits },	      { "interrupts", l.interrupts },
+		};
+		json_object *o = xo_json_add(out);
+
+		text(&t, o, "caller", l.caller);
+		text(&t, o, "callee", l.callee);
+		text(&t, o, "engine", xo_engine_name(l.engine));
+		numbers(&t, o, n, 8);
+	}
+	xo_table_finish(&t, !out, "no link (xo link CALLER CALLEE)");
+	return err;
+}
+
+static int stat_vms(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "lrrrrrr", .columns = 7 };
+	struct xo_h_vm_info vm = { 0 };
+	int err;
+
+	xo_row(&t, "VM", "EXITS", "HYPERCALLS", "REFUSED", "INTERRUPTS", "PINNED-PAGES", "HELLOS");
+	while ((err = xo_next_vm(x, &vm)) > 0) {
+		const struct number n[] = {
+			{ "exits", vm.exits },
+			{ "hypercalls", vm.hypercalls },
+			{ "refused", vm.refused },
+			{ "interrupts", vm.interrupts },
+			{ "pinned_pages", vm.pinned_pages },
+			{ "hellos", vm.incarnation },
+		};
+		json_object *o = xo_json_add(out);
+
+		text(&t, o, "name", vm.name);
+		numbers(&t, o, n, 6);
+	}
+	xo_table_finish(&t, !out, "no VM is enrolled (xo enrol NAME)");
+	return err;
+}
+
+/* ------------------------------------------------------------------ in a VM */
+
+static int stat_guest_links(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "lllrrrr", .columns = 7 };
+	struct xo_g_link_info l = { 0 };
+	int err;
+
+	xo_row(&t, "PEER", "THIS-VM-IS", "ENGINE", "CALLS", "ERRORS", "BYTES", "SESSIONS");
+	while ((err = xo_next_guest_link(x, &l)) > 0) {
+		const struct number n[] = {
+			{ "calls", l.calls },
+			{ "errors", l.errors },
+			{ "bytes", l.bytes },
+			{ "sessions", l.sessions },
+		};
+		json_object *o = xo_json_add(out);
+
+		text(&t, o, "peer", l.peer);
+		text(&t, o, "role", l.role == XO_ROLE_CALLER ? "caller" : "callee");
+		text(&t, o, "engine", xo_engine_name(l.engine));
+		numbers(&t, o, n, 4);
+	}
+	xo_table_finish(&t, !out, "no link");
+	return err;
+}
+
+static void name_refused(const uint32_t *nr, size_t count)
+{
+	if (!count)
+		return;
+	fputs("\nrefused with ENOSYS, since the router does not know them:", stdout);
+	for (size_t i = 0; i < count; i++) {
+		const char *name = xo_call_name(nr[i]);
+
+		if (name)
+			printf(" %s", name);
+		else
+			printf(" #%u", nr[i]);
+	}
+	putchar('\n');
+}
+
+static int stat_routes(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "lrrrr", .columns = 5 };
+	struct xo_g_route_stat s = { .nr = ~0u };
+	uint32_t refused[XO_CALLS_MAX];
+	size_t refused_count = 0;
+	int err;
+
+	xo_row(&t, "SYSTEM-CALL", "LOCAL", "REMOTE", "ENOSYS", "ERRORS");
+	while ((err = xo_next_route(x, &s)) > 0) {
+		const struct number n[] = {
+			{ "local", s.local },
+			{ "remote", s.remote },
+			{ "enosys", s.enosys },
+			{ "errors", s.errors },
+		};
+		const char *name = xo_call_name(s.nr);
+		json_object *o = xo_json_add(out);
+
+		xo_json_number(o, "nr", s.nr);
+		text(&t, o, "name", name ? name : "?");
+		numbers(&t, o, n, 4);
+		if (s.enosys && refused_count < XO_CALLS_MAX)
+			refused[refused_count++] = s.nr;
+	}
+	xo_table_finish(&t, !out, "no program was routed");
+	if (!out)
+		name_refused(refused, refused_count);
+	return err;
+}
+
+static int stat_all(struct xo *x, json_object *root)
+{
+	bool host = xo_side(x) == XO_SIDE_HOST;
+	json_object *links = xo_json_array(root, "links");
+	json_object *second = xo_json_array(root, host ? "vms" : "calls");
+	int err = host ? stat_links(x, links) : stat_guest_links(x, links);
+
+	if (err)
+		return err;
+	if (!root)
+		putchar('\n');
+	return host ? stat_vms(x, second) : stat_routes(x, second);
+}
+
+int xo_cmd_stat(int argc, char **argv)
+{
+	json_object *root = NULL;
+	bool as_json = false;
+	int status;
+	struct xo *x;
+
+	if (!xo_json_option(argc, argv, help, &as_json, &status))
+		return status;
+	x = xo_cli_open(argv[0], XO_SIDE_ANY);
+	if (!x)
+		return XO_REFUSED;
+	if (as_json)
+		root = xo_json_new();
+	if (stat_all(x, root) < 0) {
+		json_object_put(root);
+		return xo_cli_fail(argv[0], x);
+	}
+	xo_json_print(root);
+	xo_free(x);
+	return XO_OK;
+}
