@@ -16,7 +16,6 @@
 #define XO_GUEST_H
 
 #include <linux/atomic.h>
-#include <linux/bitmap.h>
 #include <linux/completion.h>
 #include <linux/fs.h>
 #include <linux/kref.h>
@@ -99,12 +98,22 @@ void **xo_session_router(struct xo_session *s);
  * ioctl runs any more, the session is still alive. The others are the ioctls of abi.h; `file` is
  * the session's.
  */
+#ifndef XO_WITHOUT_ROUTER
 int xo_router_init(void);
 void xo_router_exit(void);
 int xo_router_arm(struct file *file, struct xo_session *s, const struct xo_g_arm *arm);
 long xo_router_routed(struct file *file, struct xo_session *s, unsigned long arg);
 int xo_router_stat(struct xo_g_route_stat *st);
 void xo_router_release(struct xo_session *s);
+#else
+/* A module built without router.c carries raw calls only. */
+#define xo_router_init			NULL
+#define xo_router_exit			NULL
+#define xo_router_arm(file, s, arm)	(-EOPNOTSUPP)
+#define xo_router_routed(file, s, arg)	(-EOPNOTSUPP)
+#define xo_router_stat(st)		(-ENOENT)
+#define xo_router_release(s)		do { } while (0)
+#endif
 
 /* ------------------------------------------------------------------ links and slots (link.c) */
 
@@ -124,7 +133,6 @@ struct xo_slot {			/* all under xo.lock */
 	struct xo_session *session;	/* whose it is; NULL: in the pool */
 	struct completion *done;	/* of the thread that waits */
 	s32 status;
-	bool closing;			/* the call under way is the session's CLOSE */
 	/* callee */
 	struct xo_stub *stub;		/* bound to it; NULL: to none */
 	struct xo_master *master;	/* OPEN call in its hands */
@@ -143,17 +151,22 @@ struct xo_link {
 	void *window;
 	char peer[XO_NAME_MAX];
 	atomic64_t calls, errors, bytes;
+	struct work_struct free;
 	/* under xo.lock */
 	u64 peer_wid;
 	bool up;
 	u32 sessions;			/* caller's sessions or callee's stubs */
 	struct list_head members;	/* of them */
+	u64 opens;			/* callee: OPEN calls that wait for a master */
 	struct xo_slot slot[XO_SLOTS_PER_LINK];
 };
 
-struct xo_link *xo_link_make(u32 index, const struct xo_board_link *bl);
-void xo_link_put(struct xo_link *l);
-void xo_link_down(struct xo_link *l, bool peer_only);
+/* As the board says, xo.host held; may sleep. */
+void xo_link_add(u32 index, const struct xo_board_link *bl);
+void xo_link_remove(struct xo_link *l);
+void xo_link_peer_changed(struct xo_link *l, u64 peer_wid);
+
+void xo_link_put(struct xo_link *l);				/* any context */
 struct xo_link *xo_link_by_peer(const char *peer, u32 role);	/* takes a reference */
 struct xo_link *xo_link_by_id(u64 id, u32 role);		/* xo.lock held */
 int xo_link_info(struct xo_g_link_info *info);
@@ -174,67 +187,70 @@ struct xo_session {
 	struct xo_link *link;
 	struct list_head member;	/* of link->members; xo.lock */
 	struct xo_session_info info;
-	u64 world;			/* ours, at the host */
+	u64 world;			/* ours, at the host; 0: none */
 	void *router;
-	struct work_struct close;
 	wait_queue_head_t wait;		/* for one of its slots */
 	/* under xo.lock */
 	u64 id;				/* the callee's name for it; 0: not open */
 	u64 own;			/* bits: slots bound to it */
-	bool dead;
+	bool dead;			/* callee or link is gone */
 	bool closing;			/* its file is gone */
-	bool closed;			/* CLOSE has ended or need not be made */
+	bool close_posted;
+	bool closed;			/* CLOSE has ended, or need not be made */
 };
 
 int xo_session_connect(struct xo_g_connect *req, struct xo_session **out);
-void xo_session_release(struct xo_session *s);
-void xo_session_down(struct xo_session *s);			/* xo.lock held */
-bool xo_session_settle(struct xo_session *s);			/* xo.lock held */
-void xo_session_free(struct xo_session *s);
-void xo_session_schedule_close(struct xo_session *s);
+void xo_session_release(struct xo_session *s);			/* file is gone; frees it in the end */
+void xo_session_down(struct xo_session *s);			/* xo.lock held; may free it */
+void xo_session_settle(struct xo_session *s);			/* xo.lock held; may free it */
 
+/* A free slot of the session, BUSY; waits for one of its own. -EINTR, -EBUSY, -EHOSTDOWN. */
 int xo_slot_get(struct xo_session *s, u32 *slot);
 void xo_slot_put(struct xo_session *s, u32 slot);
-void xo_call_done(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held, interrupt */
+void xo_call_done(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held; any context */
 u64 xo_next_seq(void);
 
 /* ------------------------------------------------------------------ callee: serve.c, stub.c */
 
-struct xo_queue {			/* of a master or a stub; all under xo.lock */
-	wait_queue_head_t wait;
-	u32 idle;			/* threads waiting */
-};
-
 struct xo_master {
-	struct xo_queue queue;
-	struct list_head all;		/* xo.masters */
+	struct list_head all;		/* of xo.masters; xo.lock */
+	u32 idle;			/* threads waiting; xo.lock */
 };
 
 struct xo_stub {
 	struct kref ref;
 	struct xo_link *link;
 	struct list_head member;	/* of link->members; xo.lock */
-	struct xo_queue queue;
+	wait_queue_head_t wait;
 	struct rw_semaphore map_lock;	/* faults on slots against their unbinding */
-	struct inode *inode;		/* of /dev/crossover, to zap mappings by */
+	struct address_space *mapping;	/* of /dev/crossover, to zap by */
 	u64 id;				/* the session's */
-	u64 world;
-	u64 bound;			/* bits: slots; xo.lock */
-	bool opened;			/* OPEN's reply was made; xo.lock */
-	bool dead;			/* xo.lock */
+	u64 world;			/* ours, at the host; 0: none */
+	/* under xo.lock */
+	u64 bound;			/* bits: slots */
+	u64 pending;			/* bits: posted calls that nobody has taken */
+	u32 idle;			/* threads waiting */
+	bool opened;			/* OPEN was answered with success */
+	bool dead;
 };
 
-void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq);	/* xo.lock held, interrupt */
-void xo_serve_cancelled(struct xo_link *l, u32 slot);		/* xo.lock held, interrupt */
-long xo_serve(struct xo_master *m, struct xo_stub *s, struct xo_g_serve *req);
+#define XO_NO_SLOT		(~0U)
+
+void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq);	/* xo.lock held; any context */
+void xo_serve_cancelled(struct xo_link *l, u32 slot);		/* xo.lock held; any context */
+long xo_serve_master(struct xo_master *m, struct xo_g_serve *req);
+long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req);
 int xo_serve_is_cancelled(const struct xo_g_adopt *req);
+
 void xo_slot_reset(struct xo_slot *slot);			/* callee's; xo.lock held */
+void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held */
 
 struct xo_master *xo_master_make(void);
 void xo_master_release(struct xo_master *m);
 int xo_stub_adopt(struct file *file, struct xo_g_adopt *req, struct xo_stub **out);
+/* Ends the session: its calls (but that in `keep`) with EHOSTDOWN, mappings, waiters. May sleep. */
 void xo_stub_end(struct xo_stub *s, u32 keep);
-void xo_stub_release(struct xo_stub *s);
+void xo_stub_release(struct xo_stub *s);			/* file is gone */
 void xo_stub_put(struct xo_stub *s);
 int xo_stub_mmap(struct xo_stub *s, struct vm_area_struct *vma);
 
@@ -251,7 +267,11 @@ struct xo_guest {
 	u64 posted[XO_LINKS_PER_VM];	/* taken off the board, not yet handled */
 	u64 cancelled[XO_LINKS_PER_VM];
 	u32 links_told, links_read;	/* unequal: links[] is to be read before the two above */
+	bool lost;			/* the host let go, xo_goodbye() is still to be called */
+	u64 told;			/* where the host sends the event interrupt */
 	struct list_head masters;
+	wait_queue_head_t open_wait;	/* masters' threads */
+	bool stopping;			/* under host: no HELLO any more */
 };
 
 extern struct xo_guest xo;
@@ -259,11 +279,13 @@ extern struct xo_guest xo;
 /* Makes sure that the host knows this VM: 0; -ENODEV no host module or not enrolled, -EPROTO, ...
  * Says why in the log, at a limited rate. Context: process, may sleep. */
 int xo_hello(void);
-void xo_goodbye(bool tell_host);
-void xo_gone(void);				/* xo.lock held: the host let go; say HELLO when asked next */
+void xo_goodbye(bool tell_host);		/* xo.host held; ends everything; may sleep */
+void xo_gone(void);				/* xo.lock held: the host let this VM go */
+int xo_world_add(enum xo_world_kind kind, u64 *wid);	/* for the current process */
 
 int xo_irq_init(void);
 void xo_irq_exit(void);
+void xo_irq_tell(void);				/* tells the host if the interrupt moved; any context */
 u64 xo_irq_destination(void);			/* vector | apic_id << 32 */
 
 void xo_board_interrupt(void);			/* looks at all event words; any context */

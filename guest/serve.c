@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Callee: a posted call goes to a master (OPEN) or to its session's stub, is taken by a thread that
+ * waits in XO_G_SERVE, and ended by that thread's next XO_G_SERVE. What cannot be served is refused
+ * right in the interrupt.
+ */
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include "guest.h"
+#include "hypercall.h"
+#include "trace.h"
+
+void xo_slot_reset(struct xo_slot *slot)
+{
+	lockdep_assert_held(&xo.lock);
+	put_pid(slot->thread);
+	memset(slot, 0, sizeof(*slot));
+}
+
+/* The slot must not be touched after it: the caller may use it again at once. */
+static void end_call(struct xo_link *l, u32 slot, u64 seq, s32 status)
+{
+	if (status)
+		atomic64_inc(&l->errors);
+	if (l->up)
+		xo_hc_return(l->id, slot, seq, status);
+}
+
+void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status)
+{
+	struct xo_slot *sl = &l->slot[slot];
+
+	lockdep_assert_held(&xo.lock);
+	put_pid(sl->thread);
+	sl->thread = NULL;
+	sl->master = NULL;
+	sl->cancelled = false;
+	sl->state = XO_SLOT_IDLE;
+	trace_xo_refuse(l->id, slot, seq, status);
+	end_call(l, slot, seq, status);
+}
+
+/* ------------------------------------------------------------------ posted (interrupt) */
+
+static int post_open(struct xo_link *l, u32 slot, u64 session)
+{
+	struct xo_slot *sl = &l->slot[slot];
+
+	if (session || sl->stub)
+		return -EPROTO;
+	if (list_empty(&xo.masters))
+		return -ECONNREFUSED;
+	sl->state = XO_SLOT_POSTED;
+	l->opens |= BIT_ULL(slot);
+	wake_up(&xo.open_wait);
+	return 0;
+}
+
+static struct xo_stub *find_stub(struct xo_link *l, u32 slot, u64 session)
+{
+	struct xo_stub *s = l->slot[slot].stub;
+
+	if (s && s->id == session)
+		return s;
+	list_for_each_entry(s, &l->members, member)
+		if (s->id == session)
+			return s;
+	return NULL;
+}
+
+static int post_to_stub(struct xo_link *l, u32 slot, u64 session)
+{
+	struct xo_slot *sl = &l->slot[slot];
+	struct xo_stub *s = find_stub(l, slot, session);
+
+	if (!s || s->dead || !s->opened)
+		return -EHOSTDOWN;
+	if (sl->stub && sl->stub != s)
+		return -EPROTO;
+	sl->stub = s;
+	s->bound |= BIT_ULL(slot);
+	sl->state = XO_SLOT_POSTED;
+	s->pending |= BIT_ULL(slot);
+	wake_up(&s->wait);
+	return 0;
+}
+
+static void forget_posted(struct xo_link *l, u32 slot)
+{
+	l->opens &= ~BIT_ULL(slot);
+	if (l->slot[slot].stub)
+		l->slot[slot].stub->pending &= ~BIT_ULL(slot);
+}
+
+void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq)
+{
+	const struct xo_msg *msg = xo_slot_msg(l, slot);
+	u32 op = READ_ONCE(msg->op);
+	u64 session = READ_ONCE(msg->session);
+	struct xo_slot *sl = &l->slot[slot];
+	int ret;
+
+	lockdep_assert_held(&xo.lock);
+	if (sl->state != XO_SLOT_IDLE) {
+		if (sl->seq == seq)
+			return;
+		/* The host ended the old call; who works on it will learn that when it returns. */
+		forget_posted(l, slot);
+		put_pid(sl->thread);
+		sl->thread = NULL;
+		sl->master = NULL;
+	}
+	sl->seq = seq;
+	sl->op = op;
+	sl->cancelled = false;
+	atomic64_inc(&l->calls);
+	ret = op == XO_OP_OPEN ? post_open(l, slot, session) : post_to_stub(l, slot, session);
+	if (!ret)
+		return;
+	if (ret == -EPROTO)
+		pr_notice_ratelimited("VM '%s' posted a call in slot %u, which is another session's: "
+				      "refused\n", l->peer, slot);
+	xo_slot_refuse(l, slot, seq, ret);
+}
+
+/* The handler of the signal decides whether the system call has begun; see the stub. */
+static void interrupt_thread(struct xo_slot *sl)
+{
+	struct task_struct *task;
+
+	if (!sl->stub || !sl->stub->opened)
+		return;
+	rcu_read_lock();
+	task = pid_task(sl->thread, PIDTYPE_PID);
+	if (task)
+		send_sig(XO_CANCEL_SIGNAL, task, 1);
+	rcu_read_unlock();
+}
+
+void xo_serve_cancelled(struct xo_link *l, u32 slot)
+{
+	struct xo_slot *sl = &l->slot[slot];
+
+	lockdep_assert_held(&xo.lock);
+	switch (sl->state) {
+	case XO_SLOT_POSTED:
+		forget_posted(l, slot);
+		xo_slot_refuse(l, slot, sl->seq, -EINTR);
+		break;
+	case XO_SLOT_SERVED:
+		if (!sl->cancelled)
+			interrupt_thread(sl);
+		sl->cancelled = true;
+		break;
+	default:
+		break;
+	}
+}
+
+int xo_serve_is_cancelled(const struct xo_g_adopt *req)
+{
+	struct xo_link *l;
+	struct xo_slot *sl;
+	int ret = 1;
+
+	if (req->revision != XO_ABI_REVISION)
+		return -EPROTO;
+	if (req->slot >= XO_SLOTS_PER_LINK)
+		return -EINVAL;
+	spin_lock_irq(&xo.lock);
+	l = xo_link_by_id(req->link, XO_ROLE_CALLEE);
+	sl = l ? &l->slot[req->slot] : NULL;
+	/* A call that is no longer there has no caller that waits for it. */
+	if (sl && sl->state == XO_SLOT_SERVED && sl->seq == req->seq)
+		ret = sl->cancelled;
+	spin_unlock_irq(&xo.lock);
+	return ret;
+}
+
+/* ------------------------------------------------------------------ replies */
+
+static int check_reply(const struct xo_g_serve *req)
+{
+	if (req->revision != XO_ABI_REVISION)
+		return -EPROTO;
+	if (req->reply > 1 || (req->reply && (req->status > 0 || req->status < -MAX_ERRNO ||
+					      req->slot >= XO_SLOTS_PER_LINK)))
+		return -EINVAL;
+	return 0;
+}
+
+/* xo.lock held. The slot if it holds the call that the request names and `m` or `s` serves it. */
+static struct xo_slot *served_slot(struct xo_link *l, const struct xo_g_serve *req,
+				   const struct xo_master *m, const struct xo_stub *s)
+{
+	struct xo_slot *sl = l ? &l->slot[req->slot] : NULL;
+
+	if (!sl || sl->state != XO_SLOT_SERVED || sl->seq != req->seq)
+		return NULL;
+	return sl->master == m && sl->stub == s ? sl : NULL;
+}
+
+static void let_go(struct xo_slot *sl)
+{
+	put_pid(sl->thread);
+	sl->thread = NULL;
+	sl->master = NULL;
+	sl->cancelled = false;
+	sl->state = XO_SLOT_IDLE;
+}
+
+/* A master's reply refuses an OPEN. If the call is gone meanwhile there is nobody to tell. */
+static int reply_master(struct xo_master *m, const struct xo_g_serve *req)
+{
+	struct xo_link *l;
+	struct xo_slot *sl;
+
+	if (!req->status)
+		return -EINVAL;
+	spin_lock_irq(&xo.lock);
+	l = xo_link_by_id(req->link, XO_ROLE_CALLEE);
+	sl = served_slot(l, req, m, NULL);
+	if (sl) {
+		let_go(sl);
+		end_call(l, req->slot, req->seq, req->status);
+	}
+	spin_unlock_irq(&xo.lock);
+	return 0;
+}
+
+static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
+{
+	struct xo_link *l = s->link;
+	struct xo_slot *sl;
+	bool ends;
+
+	spin_lock_irq(&xo.lock);
+	sl = req->link == l->id ? served_slot(l, req, NULL, s) : NULL;
+	if (!sl || s->dead) {
+		spin_unlock_irq(&xo.lock);
+		return s->dead ? -ENOLINK : -EINVAL;
+	}
+	ends = sl->op == XO_OP_CLOSE || (sl->op == XO_OP_OPEN && req->status);
+	if (sl->op == XO_OP_OPEN && !req->status)
+		s->opened = true;
+	let_go(sl);
+	spin_unlock_irq(&xo.lock);
+
+	/* Before the caller can use the slots for another session, this one must have lost them. */
+	if (ends)
+		xo_stub_end(s, req->slot);
+	end_call(l, req->slot, req->seq, req->status);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+/* xo.lock held. */
+static void take(struct xo_link *l, u32 slot, struct xo_master *m, struct xo_g_serve *req)
+{
+	struct xo_slot *sl = &l->slot[slot];
+
+	sl->state = XO_SLOT_SERVED;
+	sl->master = m;
+	sl->thread = get_pid(task_pid(current));
+	req->reply = 0;
+	req->status = 0;
+	req->slot = slot;
+	req->link = l->id;
+	req->seq = sl->seq;
+	req->peer_wid = l->peer_wid;
+	memcpy(req->peer, l->peer, XO_NAME_MAX);
+	trace_xo_serve(l->id, slot, sl->seq, sl->op, sl->stub ? sl->stub->id : 0);
+}
+
+/* 1: taken; 0: nothing there; -ENODEV: the host let go. */
+static int take_open(struct xo_master *m, struct xo_g_serve *req)
+{
+	struct xo_link *l;
+	int i, ret = 0;
+	u32 slot;
+
+	spin_lock_irq(&xo.lock);
+	if (!xo.board)
+		ret = -ENODEV;
+	for (i = 0; i < XO_LINKS_PER_VM && !ret; i++) {
+		l = xo.link[i];
+		if (!l || !l->opens)
+			continue;
+		slot = __ffs64(l->opens);
+		l->opens &= ~BIT_ULL(slot);
+		take(l, slot, m, req);
+		ret = 1;
+	}
+	spin_unlock_irq(&xo.lock);
+	return ret;
+}
+
+/* 1: taken; 0: nothing there; -ENOLINK: the session is over. */
+static int take_call(struct xo_stub *s, struct xo_g_serve *req)
+{
+	int ret = 0;
+	u32 slot;
+
+	spin_lock_irq(&xo.lock);
+	if (s->dead) {
+		ret = -ENOLINK;
+	} else if (s->pending) {
+		slot = __ffs64(s->pending);
+		s->pending &= ~BIT_ULL(slot);
+		take(s->link, slot, NULL, req);
+		ret = 1;
+	}
+	spin_unlock_irq(&xo.lock);
+	return ret;
+}
+
+static int take_next(struct xo_master *m, struct xo_stub *s, struct xo_g_serve *req)
+{
+	return s ? take_call(s, req) : take_open(m, req);
+}
+
+static void count_idle(u32 *idle, int change, u32 *now)
+{
+	spin_lock_irq(&xo.lock);
+	*idle += change;
+	*now = *idle;
+	spin_unlock_irq(&xo.lock);
+}
+
+/* Exclusive: a posted call wakes one thread. */
+static long wait_next(wait_queue_head_t *wait, u32 *idle, struct xo_master *m, struct xo_stub *s,
+		      struct xo_g_serve *req)
+{
+	long timeout = req->timeout_ms ? msecs_to_jiffies(req->timeout_ms) : MAX_SCHEDULE_TIMEOUT;
+	int got = 0;
+	long left;
+
+	count_idle(idle, 1, &req->idle);
+	left = ___wait_event(*wait, ___wait_cond_timeout((got = take_next(m, s, req)) != 0),
+			     TASK_INTERRUPTIBLE, 1, timeout, __ret = schedule_timeout(__ret));
+	count_idle(idle, -1, &req->idle);
+	if (got)
+		return got < 0 ? got : 0;
+	return left < 0 ? -EINTR : -ETIMEDOUT;
+}
+
+long xo_serve_master(struct xo_master *m, struct xo_g_serve *req)
+{
+	int ret = check_reply(req);
+
+	if (!ret && req->reply)
+		ret = reply_master(m, req);
+	if (!ret)
+		ret = xo_hello();
+	return ret ?: wait_next(&xo.open_wait, &m->idle, m, NULL, req);
+}
+
+long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req)
+{
+	int ret = check_reply(req);
+
+	if (!ret && req->reply)
+		ret = reply_stub(s, req);
+	return ret ?: wait_next(&s->wait, &s->idle, NULL, s, req);
+}
