@@ -12,7 +12,7 @@
 #include <linux/io.h>
 #include "guest.h"
 
-static struct xo_board_link fresh[XO_LINKS_PER_VM];	/* under xo.host */
+static struct xo_board_link fresh[XO_LINKS_PER_VM]; /* under xo.host */
 
 static void board_work(struct work_struct *work);
 static DECLARE_DELAYED_WORK(work_item, board_work);

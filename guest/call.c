@@ -5,7 +5,7 @@
 #include "hypercall.h"
 #include "trace.h"
 
-#define XO_CANCEL_WAIT	(2 * HZ)	/* for the callee's answer after it was told to give up */
+#define XO_CANCEL_WAIT (2 * HZ) /* for the callee's answer after it was told to give up */
 
 u64 xo_next_seq(void)
 {
@@ -113,8 +113,9 @@ static int read_reply(struct xo_session *s, struct xo_call *c, u32 slot)
 	c->out_len = READ_ONCE(msg->out_len);
 	c->file_mode = READ_ONCE(msg->file_mode);
 	if (c->out_len > XO_SLOT_DATA) {
-		pr_notice_ratelimited("VM '%s' answered with %u bytes in a slot of %u: call failed\n",
-				      s->link->peer, c->out_len, XO_SLOT_DATA);
+		pr_notice_ratelimited(
+			"VM '%s' answered with %u bytes in a slot of %u: call failed\n",
+			s->link->peer, c->out_len, XO_SLOT_DATA);
 		return -EPROTO;
 	}
 	atomic64_add(c->out_len, &s->link->bytes);

@@ -10,9 +10,9 @@
 enum part { IDLE, SESSION, MASTER, STUB };
 
 struct xo_file {
-	struct mutex lock;		/* for becoming something */
-	struct pid *opener;		/* thread group */
-	enum part part;			/* published by smp_store_release(), last */
+	struct mutex lock;  /* for becoming something */
+	struct pid *opener; /* thread group */
+	enum part part;	    /* published by smp_store_release(), last */
 	union {
 		struct xo_session *session;
 		struct xo_master *master;

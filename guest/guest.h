@@ -5,8 +5,9 @@
  *   main.c     steps of init and exit, HELLO and BYE          dev.c      /dev/crossover
  *   irq.c      the event interrupt                            session.c  caller: sessions
  *   board.c    event words, list of links                     call.c     caller: one call
- *   link.c     links, their windows and slots                 serve.c    callee: taking and ending calls
- *   stub.c     callee: masters and stubs, mmap of slots       router*.c, marshal*.c  routed system calls
+ *   link.c     links, their windows and slots                 serve.c    callee: taking and ending
+ * calls stub.c     callee: masters and stubs, mmap of slots       router*.c, marshal*.c  routed
+ * system calls
  *
  * Locks, in order: xo.host (mutex: HELLO, GOODBYE, re-reading the links; may sleep), a stub's
  * map_lock (rw_semaphore: page faults on its slots against its end; may sleep), xo.lock (spinlock,
@@ -28,8 +29,8 @@
 #include <linux/workqueue.h>
 #include <crossover/abi.h>
 
-#define XO_SLOTS_PER_SESSION	8	/* calls of one caller's session under way at once */
-#define XO_SESSIONS_PER_LINK	64
+#define XO_SLOTS_PER_SESSION 8 /* calls of one caller's session under way at once */
+#define XO_SESSIONS_PER_LINK 64
 
 struct xo_session;
 struct xo_stub;
@@ -46,17 +47,17 @@ struct xo_master;
  */
 struct xo_call {
 	/* in */
-	u32 op;				/* enum xo_op */
+	u32 op; /* enum xo_op */
 	u32 nr;
 	u64 args[6];
 	int (*fill)(struct xo_call *c, void *data);	   /* bytes used, or -errno; may be NULL */
 	int (*drain)(struct xo_call *c, const void *data); /* 0 or -errno; may be NULL */
-	void *ctx;			/* the caller's own */
+	void *ctx;					   /* the caller's own */
 	/* out */
-	s64 result;			/* the callee's value or negative errno; hostile */
+	s64 result; /* the callee's value or negative errno; hostile */
 	u32 out_len;
 	u32 file_mode;
-	bool interrupted;		/* a signal came and the callee was told to give up */
+	bool interrupted; /* a signal came and the callee was told to give up */
 };
 
 /*
@@ -74,10 +75,10 @@ int xo_session_call(struct xo_session *s, struct xo_call *c);
 
 /* What is known of a session from CONNECT on; does not change. */
 struct xo_session_info {
-	const char *callee;		/* name of the VM, vouched for by the host */
-	u64 wid;			/* of the stub, as claimed by the callee */
-	u32 pid;			/* of the stub, as claimed */
-	u32 uid;			/* the user it runs as, as claimed */
+	const char *callee; /* name of the VM, vouched for by the host */
+	u64 wid;	    /* of the stub, as claimed by the callee */
+	u32 pid;	    /* of the stub, as claimed */
+	u32 uid;	    /* the user it runs as, as claimed */
 };
 const struct xo_session_info *xo_session_info(const struct xo_session *s);
 
@@ -107,43 +108,45 @@ int xo_router_stat(struct xo_g_route_stat *st);
 void xo_router_release(struct xo_session *s);
 #else
 /* A module built without router.c carries raw calls only. */
-#define xo_router_init			NULL
-#define xo_router_exit			NULL
-#define xo_router_arm(file, s, arm)	(-EOPNOTSUPP)
-#define xo_router_routed(file, s, arg)	(-EOPNOTSUPP)
-#define xo_router_stat(st)		(-ENOENT)
-#define xo_router_release(s)		do { } while (0)
+#define xo_router_init		       NULL
+#define xo_router_exit		       NULL
+#define xo_router_arm(file, s, arm)    (-EOPNOTSUPP)
+#define xo_router_routed(file, s, arg) (-EOPNOTSUPP)
+#define xo_router_stat(st)	       (-ENOENT)
+#define xo_router_release(s) \
+	do {                 \
+	} while (0)
 #endif
 
 /* ------------------------------------------------------------------ links and slots (link.c) */
 
 enum xo_slot_state {
-	XO_SLOT_IDLE,			/* no call */
-	XO_SLOT_BUSY,			/* caller: a call is being made, somebody waits for it */
-	XO_SLOT_ABANDONED,		/* caller: under way, nobody waits any more */
-	XO_SLOT_POSTED,			/* callee: waits to be taken */
-	XO_SLOT_SERVED,			/* callee: a thread works on it */
+	XO_SLOT_IDLE,	   /* no call */
+	XO_SLOT_BUSY,	   /* caller: a call is being made, somebody waits for it */
+	XO_SLOT_ABANDONED, /* caller: under way, nobody waits any more */
+	XO_SLOT_POSTED,	   /* callee: waits to be taken */
+	XO_SLOT_SERVED,	   /* callee: a thread works on it */
 };
 
-struct xo_slot {			/* all under xo.lock */
+struct xo_slot { /* all under xo.lock */
 	u64 seq;
 	enum xo_slot_state state;
 	u32 op;
 	/* caller */
-	struct xo_session *session;	/* whose it is; NULL: in the pool */
-	struct completion *done;	/* of the thread that waits */
+	struct xo_session *session; /* whose it is; NULL: in the pool */
+	struct completion *done;    /* of the thread that waits */
 	s32 status;
 	/* callee */
-	struct xo_stub *stub;		/* bound to it; NULL: to none */
-	struct xo_master *master;	/* OPEN call in its hands */
-	struct pid *thread;		/* who works on it */
+	struct xo_stub *stub;	  /* bound to it; NULL: to none */
+	struct xo_master *master; /* OPEN call in its hands */
+	struct pid *thread;	  /* who works on it */
 	bool cancelled;
 };
 
 struct xo_link {
-	struct kref ref;		/* the table's, each session's and stub's */
+	struct kref ref; /* the table's, each session's and stub's */
 	u64 id;
-	u32 index;			/* in board.links[] */
+	u32 index; /* in board.links[] */
 	u32 role;
 	u32 engine;
 	u32 slots;
@@ -155,9 +158,9 @@ struct xo_link {
 	/* under xo.lock */
 	u64 peer_wid;
 	bool up;
-	u32 sessions;			/* caller's sessions or callee's stubs */
-	struct list_head members;	/* of them */
-	u64 opens;			/* callee: OPEN calls that wait for a master */
+	u32 sessions;		  /* caller's sessions or callee's stubs */
+	struct list_head members; /* of them */
+	u64 opens;		  /* callee: OPEN calls that wait for a master */
 	struct xo_slot slot[XO_SLOTS_PER_LINK];
 };
 
@@ -166,9 +169,9 @@ void xo_link_add(u32 index, const struct xo_board_link *bl);
 void xo_link_remove(struct xo_link *l);
 void xo_link_peer_changed(struct xo_link *l, u64 peer_wid);
 
-void xo_link_put(struct xo_link *l);				/* any context */
-struct xo_link *xo_link_by_peer(const char *peer, u32 role);	/* takes a reference */
-struct xo_link *xo_link_by_id(u64 id, u32 role);		/* xo.lock held */
+void xo_link_put(struct xo_link *l);			     /* any context */
+struct xo_link *xo_link_by_peer(const char *peer, u32 role); /* takes a reference */
+struct xo_link *xo_link_by_id(u64 id, u32 role);	     /* xo.lock held */
 int xo_link_info(struct xo_g_link_info *info);
 
 static inline struct xo_msg *xo_slot_msg(const struct xo_link *l, u32 slot)
@@ -181,28 +184,29 @@ static inline void *xo_slot_data(const struct xo_link *l, u32 slot)
 	return l->window + (size_t)slot * XO_SLOT_SIZE + XO_SLOT_HEADER;
 }
 
-/* ------------------------------------------------------------------ caller: sessions (session.c) */
+/* ------------------------------------------------------------------ caller: sessions (session.c)
+ */
 
 struct xo_session {
 	struct xo_link *link;
-	struct list_head member;	/* of link->members; xo.lock */
+	struct list_head member; /* of link->members; xo.lock */
 	struct xo_session_info info;
-	u64 world;			/* ours, at the host; 0: none */
+	u64 world; /* ours, at the host; 0: none */
 	void *router;
-	wait_queue_head_t wait;		/* for one of its slots */
+	wait_queue_head_t wait; /* for one of its slots */
 	/* under xo.lock */
-	u64 id;				/* the callee's name for it; 0: not open */
-	u64 own;			/* bits: slots bound to it */
-	bool dead;			/* callee or link is gone */
-	bool closing;			/* its file is gone */
+	u64 id;	      /* the callee's name for it; 0: not open */
+	u64 own;      /* bits: slots bound to it */
+	bool dead;    /* callee or link is gone */
+	bool closing; /* its file is gone */
 	bool close_posted;
-	bool closed;			/* CLOSE has ended, or need not be made */
+	bool closed; /* CLOSE has ended, or need not be made */
 };
 
 int xo_session_connect(struct xo_g_connect *req, struct xo_session **out);
-void xo_session_release(struct xo_session *s);			/* file is gone; frees it in the end */
-void xo_session_down(struct xo_session *s);			/* xo.lock held; may free it */
-void xo_session_settle(struct xo_session *s);			/* xo.lock held; may free it */
+void xo_session_release(struct xo_session *s); /* file is gone; frees it in the end */
+void xo_session_down(struct xo_session *s);    /* xo.lock held; may free it */
+void xo_session_settle(struct xo_session *s);  /* xo.lock held; may free it */
 
 /* A free slot of the session, BUSY; waits for one of its own. -EINTR, -EBUSY, -EHOSTDOWN. */
 int xo_slot_get(struct xo_session *s, u32 *slot);
@@ -213,36 +217,36 @@ u64 xo_next_seq(void);
 /* ------------------------------------------------------------------ callee: serve.c, stub.c */
 
 struct xo_master {
-	struct list_head all;		/* of xo.masters; xo.lock */
-	u32 idle;			/* threads waiting; xo.lock */
+	struct list_head all; /* of xo.masters; xo.lock */
+	u32 idle;	      /* threads waiting; xo.lock */
 };
 
 struct xo_stub {
 	struct kref ref;
 	struct xo_link *link;
-	struct list_head member;	/* of link->members; xo.lock */
+	struct list_head member; /* of link->members; xo.lock */
 	wait_queue_head_t wait;
-	struct rw_semaphore map_lock;	/* faults on slots against their unbinding */
-	struct address_space *mapping;	/* of /dev/crossover, to zap by */
-	u64 id;				/* the session's */
-	u64 world;			/* ours, at the host; 0: none */
+	struct rw_semaphore map_lock;  /* faults on slots against their unbinding */
+	struct address_space *mapping; /* of /dev/crossover, to zap by */
+	u64 id;			       /* the session's */
+	u64 world;		       /* ours, at the host; 0: none */
 	/* under xo.lock */
-	u64 bound;			/* bits: slots */
-	u64 pending;			/* bits: posted calls that nobody has taken */
-	u32 idle;			/* threads waiting */
-	bool opened;			/* OPEN was answered with success */
+	u64 bound;   /* bits: slots */
+	u64 pending; /* bits: posted calls that nobody has taken */
+	u32 idle;    /* threads waiting */
+	bool opened; /* OPEN was answered with success */
 	bool dead;
 };
 
-#define XO_NO_SLOT		(~0U)
+#define XO_NO_SLOT (~0U)
 
-void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq);	/* xo.lock held; any context */
-void xo_serve_cancelled(struct xo_link *l, u32 slot);		/* xo.lock held; any context */
+void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq); /* xo.lock held; any context */
+void xo_serve_cancelled(struct xo_link *l, u32 slot);	    /* xo.lock held; any context */
 long xo_serve_master(struct xo_master *m, struct xo_g_serve *req);
 long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req);
 int xo_serve_is_cancelled(const struct xo_g_adopt *req);
 
-void xo_slot_reset(struct xo_slot *slot);			/* callee's; xo.lock held */
+void xo_slot_reset(struct xo_slot *slot);			       /* callee's; xo.lock held */
 void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held */
 
 struct xo_master *xo_master_make(void);
@@ -250,28 +254,31 @@ void xo_master_release(struct xo_master *m);
 int xo_stub_adopt(struct file *file, struct xo_g_adopt *req, struct xo_stub **out);
 /* Ends the session: its calls (but that in `keep`) with EHOSTDOWN, mappings, waiters. May sleep. */
 void xo_stub_end(struct xo_stub *s, u32 keep);
-void xo_stub_release(struct xo_stub *s);			/* file is gone */
+void xo_stub_release(struct xo_stub *s); /* file is gone */
 void xo_stub_put(struct xo_stub *s);
 int xo_stub_mmap(struct xo_stub *s, struct vm_area_struct *vma);
 
-/* ------------------------------------------------------------------ the module (main.c, irq.c, board.c, dev.c) */
+/* ------------------------------------------------------------------ the module (main.c, irq.c,
+ * board.c, dev.c) */
 
 struct xo_guest {
 	spinlock_t lock;
 	struct mutex host;
 	struct workqueue_struct *wq;
-	u32 host_revision;		/* of the last HELLO's answer */
+	u32 host_revision; /* of the last HELLO's answer; under host */
 	/* under lock */
-	struct xo_board *board;		/* NULL: the host does not know us */
+	struct xo_board *board; /* NULL: the host does not know us */
 	struct xo_link *link[XO_LINKS_PER_VM];
-	u64 posted[XO_LINKS_PER_VM];	/* taken off the board, not yet handled */
+	u64 posted[XO_LINKS_PER_VM]; /* taken off the board, not yet handled */
 	u64 cancelled[XO_LINKS_PER_VM];
-	u32 links_told, links_read;	/* unequal: links[] is to be read before the two above */
-	bool lost;			/* the host let go, xo_goodbye() is still to be called */
-	u64 told;			/* where the host sends the event interrupt */
+	u32 links_told, links_read; /* unequal: links[] is to be read before the two above */
+	bool lost;		    /* the host let go, xo_goodbye() is still to be called */
+	u64 told;		    /* where the host sends the event interrupt */
 	struct list_head masters;
-	wait_queue_head_t open_wait;	/* masters' threads */
-	bool stopping;			/* under host: no HELLO any more */
+	wait_queue_head_t open_wait; /* masters' threads */
+	/* under host */
+	bool stopping; /* no HELLO any more */
+	bool unknown;  /* the last HELLO was no known hypercall */
 };
 
 extern struct xo_guest xo;
@@ -279,17 +286,17 @@ extern struct xo_guest xo;
 /* Makes sure that the host knows this VM: 0; -ENODEV no host module or not enrolled, -EPROTO, ...
  * Says why in the log, at a limited rate. Context: process, may sleep. */
 int xo_hello(void);
-void xo_goodbye(bool tell_host);		/* xo.host held; ends everything; may sleep */
-void xo_gone(void);				/* xo.lock held: the host let this VM go */
-int xo_world_add(enum xo_world_kind kind, u64 *wid);	/* for the current process */
+void xo_goodbye(bool tell_host);		     /* xo.host held; ends everything; may sleep */
+void xo_gone(void);				     /* xo.lock held: the host let this VM go */
+int xo_world_add(enum xo_world_kind kind, u64 *wid); /* for the current process */
 
 int xo_irq_init(void);
 void xo_irq_exit(void);
-void xo_irq_tell(void);				/* tells the host if the interrupt moved; any context */
-u64 xo_irq_destination(void);			/* vector | apic_id << 32 */
+void xo_irq_tell(void);	      /* tells the host if the interrupt moved; any context */
+u64 xo_irq_destination(void); /* vector | apic_id << 32 */
 
-void xo_board_interrupt(void);			/* looks at all event words; any context */
-void xo_board_refresh(void);			/* xo.host held: reads links[] again */
+void xo_board_interrupt(void); /* looks at all event words; any context */
+void xo_board_refresh(void);   /* xo.host held: reads links[] again */
 int xo_board_init(void);
 void xo_board_exit(void);
 

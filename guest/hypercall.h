@@ -9,7 +9,7 @@
 #include <linux/types.h>
 #include <crossover/abi.h>
 
-#define XO_HC_UNKNOWN	(-1000L)	/* what KVM says when nobody knows the hypercall */
+#define XO_HC_UNKNOWN (-1000L) /* what KVM says when nobody knows the hypercall */
 
 /* VMCALL with RBX, RCX, RDX, RSI as given; rcx and rdx also come back. */
 static inline long xo_vmcall(enum xo_hypercall op, u64 rbx, u64 *rcx, u64 *rdx, u64 rsi)

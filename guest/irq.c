@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The event interrupt: a vector of the local APIC, allocated like any device's, that the host
- * module raises after it changed an event word of the board. The host is told (vector, APIC id), and
- * told again whenever Linux moves it: by affinity, or because its CPU goes offline. The old place
- * stays valid until the first interrupt arrives at the new one, so nothing is lost in between; an
- * offline CPU's may be, so the board is looked at afterwards.
+ * module raises after it changed an event word of the board. The host is told (vector, APIC id),
+ * and told again whenever Linux moves it: by affinity, or because its CPU goes offline. The old
+ * place stays valid until the first interrupt arrives at the new one, so nothing is lost in
+ * between; an offline CPU's may be, so the board is looked at afterwards.
  */
 #include <linux/cpuhotplug.h>
 #include <linux/cpumask.h>
@@ -80,7 +80,8 @@ int xo_irq_init(void)
 	if (virq < 0)
 		return virq;
 	irq_set_handler(virq, handle_edge_irq);
-	/* The place is software's alone (no device holds half of it), so it can move at any time. */
+	/* The place is software's alone (no device holds half of it), so it can move at any time.
+	 */
 	irq_set_status_flags(virq, IRQ_MOVE_PCNTXT);
 	ret = request_irq(virq, event, 0, "crossover", &xo);
 	if (ret)

@@ -71,8 +71,9 @@ void xo_link_add(u32 index, const struct xo_board_link *bl)
 	}
 	l = make(index, bl);
 	if (!l) {
-		pr_err_ratelimited("link %llu with '%s': no memory to map its window, it is not used\n",
-				   bl->id, bl->peer);
+		pr_err_ratelimited(
+			"link %llu with '%s': no memory to map its window, it is not used\n",
+			bl->id, bl->peer);
 		return;
 	}
 	spin_lock_irq(&xo.lock);
@@ -98,14 +99,19 @@ static void end_stubs(struct xo_link *l)
 	}
 }
 
-/* xo.lock held. OPEN calls that no stub has adopted yet are the last that a caller can have left. */
+/* xo.lock held. OPEN calls that no stub has adopted yet are the last that a caller can have left.
+ */
 static void reset_slots(struct xo_link *l)
 {
 	u32 i;
 
 	l->opens = 0;
-	for (i = 0; i < l->slots; i++)
+	for (i = 0; i < l->slots; i++) {
+		/* The host keeps a dead caller's slot until the callee says that it is through. */
+		if (l->slot[i].state != XO_SLOT_IDLE)
+			xo_slot_refuse(l, i, l->slot[i].seq, -EHOSTDOWN);
 		xo_slot_reset(&l->slot[i]);
+	}
 }
 
 /* xo.lock held */
@@ -135,7 +141,7 @@ void xo_link_peer_changed(struct xo_link *l, u64 peer_wid)
 	if (l->role == XO_ROLE_CALLEE)
 		reset_slots(l);
 	else
-		down_sessions(l);	/* the host itself ends the calls under way */
+		down_sessions(l); /* the host itself ends the calls under way */
 	l->peer_wid = peer_wid;
 	spin_unlock_irq(&xo.lock);
 }

@@ -23,10 +23,14 @@ static bool is_board(const struct xo_board *b)
 
 static int hello_failed(long ret, u64 revision)
 {
+	bool again = xo.unknown;
+
+	xo.unknown = ret == XO_HC_UNKNOWN;
 	switch (ret) {
 	case XO_HC_UNKNOWN:
-		pr_notice_ratelimited("the host has no crossover module, or this VM is not enrolled: "
-				      "on the host run: xo enrol NAME\n");
+		if (!again)
+			pr_notice("the host has no crossover module, or this VM is not enrolled: "
+				  "on the host run: xo enrol NAME\n");
 		return -ENODEV;
 	case -EPROTO:
 		xo.host_revision = revision;
@@ -35,8 +39,10 @@ static int hello_failed(long ret, u64 revision)
 				   revision, XO_ABI_REVISION);
 		return -EPROTO;
 	default:
-		pr_err_ratelimited("the host's crossover module refuses this VM (error %ld): see the "
-				   "host's kernel log\n", ret);
+		pr_err_ratelimited(
+			"the host's crossover module refuses this VM (error %ld): see the "
+			"host's kernel log\n",
+			ret);
 		return ret < 0 && ret > -MAX_ERRNO ? (int)ret : -EPROTO;
 	}
 }
@@ -61,6 +67,7 @@ static int say_hello(void)
 		return b ? -EPROTO : -ENOMEM;
 	}
 	xo.host_revision = revision;
+	xo.unknown = false;
 	spin_lock_irq(&xo.lock);
 	xo.board = b;
 	xo.told = destination;
@@ -126,7 +133,8 @@ int xo_world_add(enum xo_world_kind kind, u64 *wid)
 	if (!ret)
 		return 0;
 	*wid = 0;
-	return ret == XO_HC_UNKNOWN ? -EHOSTDOWN : (int)ret;
+	/* -ENOTCONN: the host has this VM's HELLO no more. */
+	return ret == XO_HC_UNKNOWN || ret == -ENOTCONN ? -EHOSTDOWN : (int)ret;
 }
 
 static int platform_init(void)
@@ -137,11 +145,13 @@ static int platform_init(void)
 	init_waitqueue_head(&xo.open_wait);
 	if (boot_cpu_has(X86_FEATURE_HYPERVISOR) && boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)
 		return 0;
-	pr_err("this is not a virtual machine on an Intel processor: load the module in a KVM guest\n");
+	pr_err("this is not a virtual machine on an Intel processor: load the module in a KVM "
+	       "guest\n");
 	return -ENODEV;
 }
 
-/* A VM that is not enrolled yet may load the module: HELLO is said again when it is first needed. */
+/* A VM that is not enrolled yet may load the module: HELLO is said again when it is first needed.
+ */
 static int host_init(void)
 {
 	int ret = xo_hello();

@@ -11,6 +11,8 @@
 #include "hypercall.h"
 #include "trace.h"
 
+#define XO_HELLO_AGAIN HZ
+
 void xo_slot_reset(struct xo_slot *slot)
 {
 	lockdep_assert_held(&xo.lock);
@@ -119,8 +121,10 @@ void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq)
 	if (!ret)
 		return;
 	if (ret == -EPROTO)
-		pr_notice_ratelimited("VM '%s' posted a call in slot %u, which is another session's: "
-				      "refused\n", l->peer, slot);
+		pr_notice_ratelimited(
+			"VM '%s' posted a call in slot %u, which is another session's: "
+			"refused\n",
+			l->peer, slot);
 	xo_slot_refuse(l, slot, seq, ret);
 }
 
@@ -210,7 +214,7 @@ static void let_go(struct xo_slot *sl)
 	sl->state = XO_SLOT_IDLE;
 }
 
-/* A master's reply refuses an OPEN. If the call is gone meanwhile there is nobody to tell. */
+/* A master's reply refuses an OPEN; what is to succeed is a stub's. */
 static int reply_master(struct xo_master *m, const struct xo_g_serve *req)
 {
 	struct xo_link *l;
@@ -226,7 +230,7 @@ static int reply_master(struct xo_master *m, const struct xo_g_serve *req)
 		end_call(l, req->slot, req->seq, req->status);
 	}
 	spin_unlock_irq(&xo.lock);
-	return 0;
+	return sl ? 0 : -ESTALE;
 }
 
 static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
@@ -239,7 +243,7 @@ static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
 	sl = req->link == l->id ? served_slot(l, req, NULL, s) : NULL;
 	if (!sl || s->dead) {
 		spin_unlock_irq(&xo.lock);
-		return s->dead ? -ENOLINK : -EINVAL;
+		return s->dead ? -ENOLINK : -ESTALE;
 	}
 	ends = sl->op == XO_OP_CLOSE || (sl->op == XO_OP_OPEN && req->status);
 	if (sl->op == XO_OP_OPEN && !req->status)
@@ -330,12 +334,11 @@ static void count_idle(u32 *idle, int change, u32 *now)
 }
 
 /* Exclusive: a posted call wakes one thread. */
-static long wait_next(wait_queue_head_t *wait, u32 *idle, struct xo_master *m, struct xo_stub *s,
-		      struct xo_g_serve *req)
+static int wait_next(wait_queue_head_t *wait, u32 *idle, struct xo_master *m, struct xo_stub *s,
+		     struct xo_g_serve *req, long timeout)
 {
-	long timeout = req->timeout_ms ? msecs_to_jiffies(req->timeout_ms) : MAX_SCHEDULE_TIMEOUT;
-	int got = 0;
 	long left;
+	int got = 0;
 
 	count_idle(idle, 1, &req->idle);
 	left = ___wait_event(*wait, ___wait_cond_timeout((got = take_next(m, s, req)) != 0),
@@ -346,15 +349,45 @@ static long wait_next(wait_queue_head_t *wait, u32 *idle, struct xo_master *m, s
 	return left < 0 ? -EINTR : -ETIMEDOUT;
 }
 
+static long timeout_of(const struct xo_g_serve *req)
+{
+	return req->timeout_ms ? msecs_to_jiffies(req->timeout_ms) : MAX_SCHEDULE_TIMEOUT;
+}
+
+/*
+ * While the host does not know this VM a master waits for that too: HELLO is tried again every now
+ * and then, by whoever waits here and by nobody else.
+ */
+static int wait_open(struct xo_master *m, struct xo_g_serve *req)
+{
+	unsigned long start = jiffies;
+	long timeout = timeout_of(req), nap;
+	int ret;
+
+	for (;;) {
+		ret = xo_hello();
+		if (!ret)
+			ret = wait_next(&xo.open_wait, &m->idle, m, NULL, req, timeout);
+		if (ret != -ENODEV)
+			return ret;
+		nap = min_t(long, timeout, XO_HELLO_AGAIN);
+		if (schedule_timeout_interruptible(nap))
+			return -EINTR;
+		if (timeout == MAX_SCHEDULE_TIMEOUT)
+			continue;
+		timeout = timeout_of(req) - (long)(jiffies - start);
+		if (timeout <= 0)
+			return -ETIMEDOUT;
+	}
+}
+
 long xo_serve_master(struct xo_master *m, struct xo_g_serve *req)
 {
 	int ret = check_reply(req);
 
 	if (!ret && req->reply)
 		ret = reply_master(m, req);
-	if (!ret)
-		ret = xo_hello();
-	return ret ?: wait_next(&xo.open_wait, &m->idle, m, NULL, req);
+	return ret ?: wait_open(m, req);
 }
 
 long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req)
@@ -363,5 +396,5 @@ long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req)
 
 	if (!ret && req->reply)
 		ret = reply_stub(s, req);
-	return ret ?: wait_next(&s->wait, &s->idle, NULL, s, req);
+	return ret ?: wait_next(&s->wait, &s->idle, NULL, s, req, timeout_of(req));
 }

@@ -96,7 +96,10 @@ static int open_session(struct xo_session *s, struct xo_g_connect *req)
 {
 	struct open_call open = { .req = req };
 	struct xo_call c = {
-		.op = XO_OP_OPEN, .fill = fill_open, .drain = drain_opened, .ctx = &open,
+		.op = XO_OP_OPEN,
+		.fill = fill_open,
+		.drain = drain_opened,
+		.ctx = &open,
 	};
 	int ret = xo_session_call(s, &c);
 
@@ -108,9 +111,10 @@ static int open_session(struct xo_session *s, struct xo_g_connect *req)
 	if (ret)
 		return ret;
 	if (open.opened.revision != XO_ABI_REVISION) {
-		pr_err_ratelimited("VM '%s' serves with revision %u, this guest module is of revision %u: "
-				   "install both from one build\n",
-				   s->link->peer, open.opened.revision, XO_ABI_REVISION);
+		pr_err_ratelimited(
+			"VM '%s' serves with revision %u, this guest module is of revision %u: "
+			"install both from one build\n",
+			s->link->peer, open.opened.revision, XO_ABI_REVISION);
 		return -EPROTO;
 	}
 	s->info.wid = open.opened.wid;
@@ -268,7 +272,8 @@ static void session_free(struct xo_session *s)
 	kfree(s);
 }
 
-/* Slots came free: a session whose own are all abandoned may have waited for one to say CLOSE in. */
+/* Slots came free: a session whose own are all abandoned may have waited for one to say CLOSE in.
+ */
 static void settle_others(struct xo_link *l)
 {
 	struct xo_session *s;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Callee: masters, which hand out OPEN calls, and stubs, each the callee's end of one session. A stub
- * sees the slots that are bound to its session, and no others, through mmap(); they are mapped at the
- * first touch and zapped when the session ends, before the caller can use them for another one.
+ * Callee: masters, which hand out OPEN calls, and stubs, each the callee's end of one session. A
+ * stub sees the slots that are bound to its session, and no others, through mmap(); they are mapped
+ * at the first touch and zapped when the session ends, before the caller can use them for another
+ * one.
  */
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -10,8 +11,8 @@
 #include "guest.h"
 #include "hypercall.h"
 
-#define SLOT_PAGES	(XO_SLOT_SIZE / PAGE_SIZE)
-#define WINDOW_PAGES	(XO_SLOTS_PER_LINK * SLOT_PAGES)
+#define SLOT_PAGES   (XO_SLOT_SIZE / PAGE_SIZE)
+#define WINDOW_PAGES (XO_SLOTS_PER_LINK * SLOT_PAGES)
 
 /* ------------------------------------------------------------------ masters */
 
@@ -226,8 +227,7 @@ static vm_fault_t slot_fault(struct vm_fault *vmf)
 	bound = !s->dead && (s->bound & BIT_ULL(page / SLOT_PAGES));
 	spin_unlock_irq(&xo.lock);
 	if (bound)
-		ret = vmf_insert_pfn(vma, vmf->address,
-				     PHYS_PFN(s->link->window_gpa) + page);
+		ret = vmf_insert_pfn(vma, vmf->address, PHYS_PFN(s->link->window_gpa) + page);
 	up_read(&s->map_lock);
 	return ret;
 }
