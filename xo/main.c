@@ -20,7 +20,11 @@ static const struct command commands[] = {
 	{ "unlink", xo_cmd_unlink, "host", "end that permission; calls under way fail" },
 	{ "ls", xo_cmd_ls, "both", "list VMs, links and worlds (in a VM: its links)" },
 	{ "stat", xo_cmd_stat, "both", "count calls, exits, errors, routed system calls" },
+	{ "doctor", xo_cmd_doctor, "both", "check every condition, say what to do" },
 	{ "ping", xo_cmd_ping, "guest", "make null calls to another VM" },
+#ifdef XO_HAVE_SERVE
+	{ "serve", xo_cmd_serve, "guest", "serve callers as this VM's policy says" },
+#endif
 #ifdef XO_HAVE_SH
 	{ "sh", xo_cmd_sh, "guest", "run a program against another VM's kernel" },
 #endif

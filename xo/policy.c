@@ -106,14 +106,32 @@ static struct xo_policy_verdict decide_call(const struct xo_policy_caller *c, ui
 	return v;
 }
 
+/* What is relative, or has a component "", "." or "..", has not been resolved, so cannot be judged.
+ */
+static bool is_resolved(const char *path)
+{
+	if (!strcmp(path, "/"))
+		return true;
+	while (*path) {
+		size_t len;
+
+		if (*path++ != '/')
+			return false;
+		len = strcspn(path, "/");
+		if (len == 0 || (path[0] == '.' && (len == 1 || (len == 2 && path[1] == '.'))))
+			return false;
+		path += len;
+	}
+	return true;
+}
+
 static struct xo_policy_verdict decide_path(const struct xo_policy_caller *c, uint32_t access,
 					    const char *path)
 {
 	struct xo_policy_verdict v = { 0, 0, "" };
 	uint32_t left = access;
 
-	/* What is relative or holds ".." has not been resolved, so cannot be judged. */
-	if (path[0] != '/' || strstr(path, "/../") || strstr(path, "/./"))
+	if (!*path || !is_resolved(path))
 		return nothing_allows("the path is not resolved");
 	for (size_t i = 0; i < c->count; i++) {
 		const struct xo_policy_rule *r = &c->rules[i];

@@ -2,15 +2,18 @@
 # The xo command: every xo/*.c, linked statically, so that the same file runs on the machine that
 # built it, in the emulated host and in its VMs. Words whose file is there are offered.
 XO_SRC := $(filter-out %_main.c,$(wildcard xo/*.c))
+ifeq ($(wildcard xo/stub*.c),)
+XO_SRC := $(filter-out xo/serve.c xo/master.c xo/session.c,$(XO_SRC))
+endif
 XO_OBJ := $(XO_SRC:xo/%.c=$(B)/obj/xo/%.o)
 XO_DEF := $(if $(wildcard xo/sh.c),-DXO_HAVE_SH) $(if $(wildcard xo/vm.c),-DXO_HAVE_VM) \
-          $(if $(wildcard xo/lab.c),-DXO_HAVE_LAB)
+          $(if $(wildcard xo/stub*.c),-DXO_HAVE_SERVE) $(if $(wildcard xo/lab.c),-DXO_HAVE_LAB)
 
 xo: $(B)/bin/xo         ## the xo command
 all: xo
 
 $(B)/obj/xo/main.o: XO_MAIN := $(XO_DEF)
-$(B)/obj/xo/main.o: $(wildcard xo/sh.c xo/vm.c xo/lab.c)
+$(B)/obj/xo/main.o: $(wildcard xo/stub*.c xo/sh.c xo/vm.c xo/lab.c)
 $(B)/obj/xo/%.o: xo/%.c xo/xo.mk $(B)/obj/xo/syscall_names.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE $(XO_MAIN) -I$(B)/obj/xo -MMD -MP -c -o $@ $<
@@ -24,7 +27,7 @@ $(B)/obj/xo/syscall_names.h: xo/xo.mk
 
 $(B)/bin/xo: $(XO_OBJ) $(B)/lib/libcrossover.a
 	@mkdir -p $(@D)
-	$(CC) -static -pthread -o $@ $(XO_OBJ) $(B)/lib/libcrossover.a -ljson-c $(XO_LIBS)
+	$(CC) -static -pthread -o $@ $(XO_OBJ) $(B)/lib/libcrossover.a -ljson-c -lbpf -lelf -lz $(XO_LIBS)
 
 -include $(XO_OBJ:.o=.d)
 include test/unit/unit.mk

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+/* xo doctor: one list of conditions for each side, each with what was found and what to do. */
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+#include "btf.h"
+#include "common.h"
+#include "json.h"
+
+struct finding {
+	char found[600]; /* what was seen, for a person */
+};
+
+struct condition {
+	const char *name;
+	bool (*holds)(struct finding *f);
+	const char *remedy; /* what to do where it does not hold */
+	bool gate;	    /* without it, those behind cannot be told */
+};
+
+static const char help[] =
+	"usage: xo doctor [--host | --guest] [--json]\n\n"
+	"Checks what CrossOver needs on this machine, and says what to do where something is\n"
+	"missing. Without an option it finds out whether this is a host or a VM. Exit status 0:\n"
+	"all is well, 1: something is missing.\n";
+
+/* Note what was seen; returns `ok`. */
+__attribute__((format(printf, 3, 4))) static bool found(struct finding *f, bool ok, const char *fmt,
+							...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(f->found, sizeof(f->found), fmt, ap);
+	va_end(ap);
+	return ok;
+}
+
+/* First line of a small file, without its end; false if it cannot be read. */
+static bool first_line(const char *path, char *text, int size)
+{
+	FILE *f = fopen(path, "re");
+	bool ok;
+
+	if (!f)
+		return false;
+	ok = fgets(text, size, f) != NULL;
+	fclose(f);
+	if (ok)
+		text[strcspn(text, "\n")] = '\0';
+	return ok;
+}
+
+static bool exists(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
+/* Does the first processor have the flag? */
+static bool cpu_has(const char *word)
+{
+	char line[4096], padded[64];
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	bool has = false;
+
+	if (!f)
+		return false;
+	snprintf(padded, sizeof(padded), " %s ", word);
+	while (!has && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "flags", 5))
+			continue;
+		line[strcspn(line, "\n")] = ' ';
+		has = strstr(line, padded) != NULL;
+		break;
+	}
+	fclose(f);
+	return has;
+}
+
+/* ------------------------------------------------------------------ both sides */
+
+static bool is_root(struct finding *f)
+{
+	return found(f, geteuid() == 0, "user %d", (int)geteuid());
+}
+
+static bool has_device(struct finding *f)
+{
+	struct stat st;
+
+	if (stat(XO_DEVICE, &st) < 0)
+		return found(f, false, "%s", strerror(errno));
+	if (!S_ISCHR(st.st_mode))
+		return found(f, false, "it is no device");
+	return found(f, (st.st_mode & 077) == 0, "mode %03o", st.st_mode & 0777);
+}
+
+static bool revision_of(struct finding *f, enum xo_side side)
+{
+	struct xo *x = xo_new();
+	bool ok;
+
+	if (!x)
+		return found(f, false, "no memory");
+	ok = xo_open(x, side, NULL) == 0;
+	if (ok)
+		found(f, true, "%u", xo_revision());
+	else
+		found(f, false, "%s", xo_error(x));
+	xo_free(x);
+	return ok;
+}
+
+/* ------------------------------------------------------------------ the host */
+
+static bool has_vmx(struct finding *f)
+{
+	bool vmx = cpu_has("vmx");
+
+	return found(f, vmx, vmx ? "vmx" : cpu_has("svm") ? "an AMD processor" : "no vmx");
+}
+
+static bool has_kvm(struct finding *f)
+{
+	if (!exists("/sys/module/kvm_intel"))
+		return found(f, false, "kvm_intel is not loaded");
+	return found(f, exists("/dev/kvm"), "%s", exists("/dev/kvm") ? "loaded" : "no /dev/kvm");
+}
+
+static bool kernel_is_known(struct finding *f)
+{
+	struct utsname u;
+
+	if (uname(&u))
+		return found(f, false, "%s", strerror(errno));
+	return found(f, !strncmp(u.release, "6.1.", 4), "%s", u.release);
+}
+
+static bool has_ftrace(struct finding *f)
+{
+	char text[16];
+
+	if (!first_line("/proc/sys/kernel/ftrace_enabled", text, sizeof(text)))
+		return found(f, false, "this kernel has none");
+	return found(f, !strcmp(text, "1"), "ftrace_enabled=%s", text);
+}
+
+/* The functions of KVM that crossover.ko hooks or calls by name (host/compat.h). */
+static const struct {
+	const char *name, *signature;
+} used[] = {
+	{ "kvm_load_host_xsave_state", "void (struct kvm_vcpu *)" },
+	{ "kvm_apic_send_ipi", "void (struct kvm_lapic *, u32, u32)" },
+};
+
+static bool signatures_hold(struct finding *f)
+{
+	struct xo_btf *b = xo_btf_open("kvm");
+	char text[256];
+	bool ok = true;
+	int err;
+
+	if (!b)
+		return found(f, false, "/sys/kernel/btf/kvm: %s", strerror(errno));
+	for (size_t i = 0; ok && i < sizeof(used) / sizeof(*used); i++) {
+		err = xo_btf_signature(b, used[i].name, text, sizeof(text));
+		ok = !err && !strcmp(text, used[i].signature);
+		found(f, ok, "%s: %s", used[i].name, err ? strerror(-err) : text);
+	}
+	if (ok)
+		found(f, true, "%zu functions as expected", sizeof(used) / sizeof(*used));
+	xo_btf_close(b);
+	return ok;
+}
+
+static bool has_host_module(struct finding *f)
+{
+	bool ok = exists("/sys/module/crossover");
+
+	return found(f, ok, ok ? "loaded" : "not loaded");
+}
+
+static bool host_revision(struct finding *f)
+{
+	return revision_of(f, XO_SIDE_HOST);
+}
+
+static bool built_for_this(struct finding *f)
+{
+	struct xo *x = xo_new();
+	struct xo_h_version v;
+	struct utsname u;
+	bool ok = false;
+
+	if (!x || uname(&u) || xo_open(x, XO_SIDE_HOST, NULL) || xo_host_version(x, &v))
+		found(f, false, "%s", x ? xo_error(x) : "no memory");
+	else
+		ok = found(f, !strcmp(v.build, u.release), "%s", v.build);
+	xo_free(x);
+	return ok;
+}
+
+static const struct condition host_list[] = {
+	{ "root", is_root, "run xo as root", false },
+	{ "Intel VMX", has_vmx, "use an Intel processor, with VMX switched on in its firmware",
+	  false },
+	{ "KVM", has_kvm, "run: modprobe kvm_intel", false },
+	{ "kernel", kernel_is_known, "boot a 6.1 kernel: others are not known to crossover.ko",
+	  false },
+	{ "ftrace", has_ftrace, "run: sysctl kernel.ftrace_enabled=1", false },
+	{ "KVM signatures", signatures_hold,
+	  "load kvm (its BTF must be readable), and use the kernel that crossover.ko is for",
+	  false },
+	{ "host module", has_host_module, "run: modprobe crossover (or insmod crossover.ko)",
+	  true },
+	{ "/dev/crossover", has_device, "reload crossover.ko; the mode must be 600", false },
+	{ "revision", host_revision, "install xo and crossover.ko of one build, reload", true },
+	{ "module's kernel", built_for_this, "build crossover.ko for the running kernel", false },
+};
+
+/* ------------------------------------------------------------------ a VM */
+
+static bool has_guest_module(struct finding *f)
+{
+	bool ok = exists("/sys/module/crossover_guest");
+
+	return found(f, ok, ok ? "loaded" : "not loaded");
+}
+
+static bool guest_revision(struct finding *f)
+{
+	return revision_of(f, XO_SIDE_GUEST);
+}
+
+/* Open the device and ask; false after telling why not. */
+static struct xo *ask_guest(struct finding *f, struct xo_g_version *v)
+{
+	struct xo *x = xo_new();
+
+	if (x && !xo_open(x, XO_SIDE_GUEST, NULL) && !xo_guest_version(x, v))
+		return x;
+	found(f, false, "%s", x ? xo_error(x) : "no memory");
+	xo_free(x);
+	return NULL;
+}
+
+static bool host_agrees(struct finding *f)
+{
+	struct xo_g_version v;
+	struct xo *x = ask_guest(f, &v);
+
+	xo_free(x);
+	if (!x)
+		return false;
+	if (!v.host_revision)
+		return found(f, false, "the host does not answer");
+	return found(f, v.host_revision == xo_revision(), "%u", v.host_revision);
+}
+
+static bool is_enrolled(struct finding *f)
+{
+	struct xo_g_version v;
+	struct xo *x = ask_guest(f, &v);
+
+	xo_free(x);
+	if (!x)
+		return false;
+	if (!v.wid)
+		return found(f, false, "no");
+	return found(f, true, "as %s, world %llu", v.name, (unsigned long long)v.wid);
+}
+
+static bool has_links(struct finding *f)
+{
+	struct xo_g_link_info l = { 0 };
+	unsigned int all = 0, up = 0;
+	struct xo_g_version v;
+	struct xo *x = ask_guest(f, &v);
+
+	if (!x)
+		return false;
+	while (xo_next_guest_link(x, &l) > 0) {
+		all++;
+		up += l.peer_wid != 0;
+	}
+	xo_free(x);
+	return found(f, all && up == all, "%u, %u with the peer's module up", all, up);
+}
+
+static const struct condition guest_list[] = {
+	{ "root", is_root, "run xo as root", false },
+	{ "guest module", has_guest_module,
+	  "run: modprobe crossover_guest (or insmod crossover_guest.ko)", true },
+	{ "/dev/crossover", has_device, "reload crossover_guest.ko; the mode must be 600", false },
+	{ "revision", guest_revision, "install xo and crossover_guest.ko of one build, reload",
+	  true },
+	{ "host's revision", host_agrees,
+	  "load crossover.ko in the host, of the same build, and enrol this VM there", false },
+	{ "enrolled", is_enrolled, "on the host, run: xo enrol NAME", false },
+	{ "links", has_links,
+	  "on the host, run: xo link CALLER CALLEE; load crossover_guest.ko in both VMs", false },
+};
+
+/* ------------------------------------------------------------------ the command */
+
+/* One line of the report; `after` names the missing gate before it, if there is one. */
+static bool report(const struct condition *c, const char *after, struct xo_table *t,
+		   json_object *out)
+{
+	struct finding f = { "" };
+	bool ok = !after && c->holds(&f);
+	json_object *o = xo_json_add(out);
+
+	if (after)
+		found(&f, false, "not checked: needs '%s'", after);
+	xo_cell(t, "%s", c->name);
+	xo_cell(t, "%s", ok ? "ok" : after ? "-" : "MISSING");
+	if (ok || after)
+		xo_cell(t, "%s", f.found);
+	else
+		xo_cell(t, "%s; %s", f.found, c->remedy);
+	xo_json_string(o, "name", c->name);
+	xo_json_bool(o, "ok", ok);
+	xo_json_string(o, "found", f.found);
+	if (!ok && !after)
+		xo_json_string(o, "remedy", c->remedy);
+	return ok;
+}
+
+static int examine(const struct condition *list, size_t count, json_object *root)
+{
+	struct xo_table t = { .align = "lll", .columns = 3 };
+	json_object *out = xo_json_array(root, "conditions");
+	const char *after = NULL;
+	int status = XO_OK;
+
+	xo_row(&t, "CONDITION", "RESULT", "FOUND");
+	for (size_t i = 0; i < count; i++) {
+		if (report(&list[i], after, &t, out))
+			continue;
+		status = XO_REFUSED;
+		if (list[i].gate && !after)
+			after = list[i].name;
+	}
+	xo_table_finish(&t, !root, "");
+	xo_json_print(root);
+	return status;
+}
+
+/* With neither module loaded: a machine that can run VMs is a host. */
+static bool looks_like_host(void)
+{
+	if (exists("/sys/module/crossover_guest"))
+		return false;
+	return exists("/sys/module/crossover") || cpu_has("vmx") || !cpu_has("hypervisor");
+}
+
+int xo_cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = { { "host", no_argument, NULL, 'H' },
+						 { "guest", no_argument, NULL, 'G' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	json_object *root = NULL;
+	bool as_json = false;
+	int side = 0, status, c;
+
+	while ((c = xo_option(argc, argv, ":HGjh", options, help, &status)) >= 0) {
+		if (c == 'j')
+			as_json = true;
+		else if (side && side != c)
+			return xo_bad_usage(argv[0], "it is --host or --guest, not both");
+		else
+			side = c;
+	}
+	if (c == -2 || !xo_words(argc, argv, 0, "no words", &status))
+		return status;
+	if (!side)
+		side = looks_like_host() ? 'H' : 'G';
+	if (as_json)
+		root = xo_json_new();
+	xo_json_string(root, "side", side == 'H' ? "host" : "guest");
+	if (!root)
+		printf("%s\n\n",
+		       side == 'H' ? "this is checked as a host" : "this is checked as a VM");
+	return side == 'H' ? examine(host_list, sizeof(host_list) / sizeof(*host_list), root)
+			   : examine(guest_list, sizeof(guest_list) / sizeof(*guest_list), root);
+}
