@@ -17,7 +17,7 @@ struct vm_request {
 
 /* A command that runs. The descriptors are ours, non-blocking. */
 struct vm_child {
-	pid_t pid;	 /* also its session and process group */
+	pid_t pid;	  /* also its session and process group */
 	int in, out, err; /* err is -1 on a terminal */
 };
 

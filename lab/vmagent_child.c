@@ -16,12 +16,12 @@
 	"/opt/crossover/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 static char *const command_env[] = {
-	"PATH=" COMMAND_PATH, "HOME=/root",	"USER=root", "LOGNAME=root",
+	"PATH=" COMMAND_PATH, "HOME=/root",   "USER=root", "LOGNAME=root",
 	"SHELL=/bin/sh",      "LANG=C.UTF-8", NULL,
 };
 
 static char *const terminal_env[] = {
-	"PATH=" COMMAND_PATH, "HOME=/root",	"USER=root",  "LOGNAME=root",
+	"PATH=" COMMAND_PATH, "HOME=/root",   "USER=root",  "LOGNAME=root",
 	"SHELL=/bin/sh",      "LANG=C.UTF-8", "TERM=linux", NULL,
 };
 

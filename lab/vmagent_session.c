@@ -16,10 +16,10 @@
 /* After its client has gone, a command has this long between SIGHUP and SIGKILL. */
 #define HANGUP_GRACE_MS 5000
 /* How long a client that does not close may keep the last frame's connection. */
-#define LINGER_MS 10000
+#define LINGER_MS	10000
 
 /* How far a session may read a stream: all of it, or only what was there at exit. */
-#define UNLIMITED SIZE_MAX
+#define UNLIMITED	SIZE_MAX
 
 struct session {
 	struct vm_conn conn;
@@ -266,6 +266,9 @@ static int take_frame(struct session *s, const struct vm_frame *f)
 	case VMEXEC_DATA:
 		return f->head.stream ? -1 : vm_sink_push(&s->in, f->payload, f->head.length);
 	case VMEXEC_EOF:
+		/* Closing our end of a terminal ends nothing; its end-of-file key does. */
+		if (s->req.start.flags & VMEXEC_TTY)
+			return vm_sink_push(&s->in, (const uint8_t *)"\4", 1);
 		s->in.eof = true;
 		return 0;
 	case VMEXEC_SIGNAL:
@@ -329,7 +332,8 @@ static void take_exit(struct session *s)
 	if (s->req.start.flags & VMEXEC_TTY)
 		return;
 	for (int i = 1; i < VMEXEC_STREAMS; i++)
-		s->left[i] = s->out[i].fd >= 0 && !ioctl(s->out[i].fd, FIONREAD, &there) ? there : 0;
+		s->left[i] =
+			s->out[i].fd >= 0 && !ioctl(s->out[i].fd, FIONREAD, &there) ? there : 0;
 }
 
 static void pass_output(struct session *s, int i)

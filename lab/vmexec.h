@@ -34,26 +34,26 @@
 #define VMEXEC_PORT	   1000u
 #define VMEXEC_MAGIC	   0x4d564f58u /* "XOVM" */
 #define VMEXEC_VERSION	   1u
-#define VMEXEC_MAX_PAYLOAD 32768u	/* a longer frame ends the connection */
-#define VMEXEC_WINDOW	   65536u	/* initial credit of each stream */
-#define VMEXEC_MAX_ARGS	   (3u << 20)	/* bytes of all arguments together; Linux takes 2 MiB */
+#define VMEXEC_MAX_PAYLOAD 32768u     /* a longer frame ends the connection */
+#define VMEXEC_WINDOW	   65536u     /* initial credit of each stream */
+#define VMEXEC_MAX_ARGS	   (3u << 20) /* bytes of all arguments together; Linux takes 2 MiB */
 #define VMEXEC_STREAMS	   3
 #define VMEXEC_RESERVED	   1024u /* ports below are the administrator's */
 
 enum vmexec_type {
-	VMEXEC_HELLO = 1,    /* both ways: struct vmexec_hello */
-	VMEXEC_ARG = 2,	     /* to agent: bytes of NUL-terminated arguments */
-	VMEXEC_START = 3,    /* to agent: struct vmexec_start */
-	VMEXEC_DATA = 4,     /* both ways: 1 or more bytes of `stream` */
-	VMEXEC_EOF = 5,	     /* to agent: no more DATA on stream 0 */
-	VMEXEC_CLOSED = 6,   /* both ways: nobody reads `stream` here any more */
-	VMEXEC_CREDIT = 7,   /* both ways: uint32_t bytes of credit for `stream` */
-	VMEXEC_SIGNAL = 8,   /* to agent: uint32_t signal for the command's process group */
-	VMEXEC_PING = 9,     /* to agent: empty, no answer */
-	VMEXEC_RESIZE = 10,  /* to agent: struct vmexec_size, only with VMEXEC_TTY */
+	VMEXEC_HELLO = 1,     /* both ways: struct vmexec_hello */
+	VMEXEC_ARG = 2,	      /* to agent: bytes of NUL-terminated arguments */
+	VMEXEC_START = 3,     /* to agent: struct vmexec_start */
+	VMEXEC_DATA = 4,      /* both ways: 1 or more bytes of `stream` */
+	VMEXEC_EOF = 5,	      /* to agent: no more DATA on stream 0 */
+	VMEXEC_CLOSED = 6,    /* both ways: nobody reads `stream` here any more */
+	VMEXEC_CREDIT = 7,    /* both ways: uint32_t bytes of credit for `stream` */
+	VMEXEC_SIGNAL = 8,    /* to agent: uint32_t signal for the command's process group */
+	VMEXEC_PING = 9,      /* to agent: empty, no answer */
+	VMEXEC_RESIZE = 10,   /* to agent: struct vmexec_size, only with VMEXEC_TTY */
 	VMEXEC_POWEROFF = 11, /* to agent: sync and power the VM off */
-	VMEXEC_EXIT = 12,    /* to client: struct vmexec_exit, the last frame */
-	VMEXEC_ERROR = 13,   /* to client: a sentence without NUL, the last frame */
+	VMEXEC_EXIT = 12,     /* to client: struct vmexec_exit, the last frame */
+	VMEXEC_ERROR = 13,    /* to client: a sentence without NUL, the last frame */
 };
 
 /* Before every payload. `stream` is zero where the type names no stream. */

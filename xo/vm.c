@@ -24,9 +24,12 @@ static const struct {
 	int (*run)(const struct vm_conf *conf, int argc, char **argv);
 	int failed; /* status when the configuration cannot be read */
 } subcommands[] = {
-	{ "start", vm_cmd_start, 1 }, { "wait", vm_cmd_wait, 1 },
-	{ "exec", vm_cmd_exec, VM_EXIT_FAILED }, { "ls", vm_cmd_ls, 1 },
-	{ "stop", vm_cmd_stop, 1 },   { "reset", vm_cmd_reset, 1 },
+	{ "start", vm_cmd_start, 1 },
+	{ "wait", vm_cmd_wait, 1 },
+	{ "exec", vm_cmd_exec, VM_EXIT_FAILED },
+	{ "ls", vm_cmd_ls, 1 },
+	{ "stop", vm_cmd_stop, 1 },
+	{ "reset", vm_cmd_reset, 1 },
 	{ "kill", vm_cmd_kill, 1 },
 };
 

@@ -20,13 +20,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define VM_NAME_MAX	31
-#define VM_DEFAULT_MEM	192 /* MiB */
-#define VM_DEFAULT_CPUS 1
-#define VM_MAX_MEM	(1u << 20) /* MiB */
-#define VM_MIN_MEM	64
-#define VM_MAX_CPUS	64
-#define VM_VALUE_MAX	512 /* of a configuration value */
+#define VM_NAME_MAX	 31
+#define VM_DEFAULT_MEM	 192 /* MiB */
+#define VM_DEFAULT_CPUS	 1
+#define VM_MAX_MEM	 (1u << 20) /* MiB */
+#define VM_MIN_MEM	 64
+#define VM_MAX_CPUS	 64
+#define VM_VALUE_MAX	 512 /* of a configuration value */
 
 /* Exit statuses beyond 0 and 1. */
 #define VM_EXIT_USAGE	 2
@@ -107,8 +107,8 @@ void vm_look(const struct vm_conf *conf, const char *name, struct vm *vm);
 /* As vm_look(), and fails with a sentence unless the VM is alive. */
 int vm_look_alive(const struct vm_conf *conf, const char *name, struct vm *vm, struct vm_err *err);
 /* Claims a name and a CID. Returns the locked directory's fd; *vhost is an fd with that CID. */
-int vm_dir_create(const struct vm_conf *conf, const struct vm_spec *spec, struct vm *vm,
-		  int *vhost, struct vm_err *err);
+int vm_dir_create(const struct vm_conf *conf, const struct vm_spec *spec, struct vm *vm, int *vhost,
+		  struct vm_err *err);
 /* Locks an existing directory within `ms`. The fd, or -1 with a sentence. */
 int vm_dir_lock(const struct vm *vm, int ms, struct vm_err *err);
 /* Keeps the console as RUN_DIR/../console/NAME.log, then removes the directory. */

@@ -88,7 +88,10 @@ int vm_parse_spec(const char *text, const struct vm_conf *conf, struct vm_spec *
 	return vm_parse_number(cpus, "number of CPUs", 1, VM_MAX_CPUS, &spec->cpus, err);
 }
 
-#define KEY(name, field, fallback) { name, offsetof(struct vm_conf, field), fallback }
+#define KEY(name, field, fallback)                              \
+	{                                                       \
+		name, offsetof(struct vm_conf, field), fallback \
+	}
 
 static const struct {
 	const char *name;

@@ -54,7 +54,8 @@ static int open_vsock(const struct vm *vm, int ms, struct vm_err *err)
 	int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
-		return vm_fail(err, "The host has no vsock: %s; load the kernel module vhost_vsock.",
+		return vm_fail(err,
+			       "The host has no vsock: %s; load the kernel module vhost_vsock.",
 			       strerror(errno));
 	if (bind_reserved(fd, err)) {
 		close(fd);

@@ -11,20 +11,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define QMP_MS	    10000
-#define KILL_MS	    15000 /* the kernel frees a killed QEMU's memory meanwhile */
-#define QUIT_MS	    10000
-#define TRY_MS	    2000 /* one try to connect; then look whether QEMU still lives */
-#define BETWEEN_US  100000
-#define STOP_S	    30
-#define WAIT_S	    300
-#define AGENT_MS    5000
+#define QMP_MS	   10000
+#define KILL_MS	   15000 /* the kernel frees a killed QEMU's memory meanwhile */
+#define QUIT_MS	   10000
+#define TRY_MS	   2000 /* one try to connect; then look whether QEMU still lives */
+#define BETWEEN_US 100000
+#define STOP_S	   30
+#define WAIT_S	   300
+#define AGENT_MS   5000
 
-static const char stop_usage[] =
-	"Usage: xo vm stop [--timeout S] NAME\n"
-	"Power the VM off: by its agent, and by ending QEMU if it still runs S seconds later (30).\n";
-static const char kill_usage[] = "Usage: xo vm kill NAME\n"
-				 "End the VM at once (SIGKILL to QEMU), as if its host's power failed.\n";
+static const char stop_usage[] = "Usage: xo vm stop [--timeout S] NAME\n"
+				 "Power the VM off: by its agent, and by ending QEMU if it still "
+				 "runs S seconds later (30).\n";
+static const char kill_usage[] =
+	"Usage: xo vm kill NAME\n"
+	"End the VM at once (SIGKILL to QEMU), as if its host's power failed.\n";
 static const char reset_usage[] = "Usage: xo vm reset NAME\n"
 				  "Press the VM's reset button; it boots again at once.\n";
 static const char wait_usage[] =
@@ -43,15 +44,15 @@ int vm_wait_gone(const struct vm *vm, int ms, struct vm_err *err)
 
 	p.fd = open_pidfd(vm);
 	if (p.fd < 0)
-		return errno == ESRCH ? 0 :
-					vm_fail(err, "Cannot watch QEMU (pid %d): %s.", vm->pid,
+		return errno == ESRCH ? 0
+				      : vm_fail(err, "Cannot watch QEMU (pid %d): %s.", vm->pid,
 						strerror(errno));
 	do {
 		n = poll(&p, 1, ms);
 	} while (n < 0 && errno == EINTR);
 	close(p.fd);
-	return n > 0 ? 0 :
-		       vm_fail(err, "QEMU of VM '%s' (pid %d) does not end.", vm->name, vm->pid);
+	return n > 0 ? 0
+		     : vm_fail(err, "QEMU of VM '%s' (pid %d) does not end.", vm->name, vm->pid);
 }
 
 int vm_kill_process(const struct vm *vm, struct vm_err *err)
@@ -117,6 +118,7 @@ static int kill_vm(const struct vm_conf *conf, const char *name, struct vm_err *
 static bool ask_poweroff(const struct vm_conf *conf, const struct vm *vm)
 {
 	static struct vm_conn conn;
+	struct vm_frame f;
 	struct vm_err err;
 	bool sent;
 
@@ -126,6 +128,12 @@ static bool ask_poweroff(const struct vm_conf *conf, const struct vm *vm)
 	/* The VM's end resets the connection; closing it first could overtake the request. */
 	if (sent)
 		poll(&(struct pollfd){ .fd = conn.fd, .events = POLLIN }, 1, AGENT_MS);
+	/* The only answer is a refusal. */
+	if (vm_conn_fill(&conn) > 0 && vm_conn_next(&conn, &f) > 0 && f.head.type == VMEXEC_ERROR) {
+		fprintf(stderr, "xo vm stop: VM '%s': %.*s.\n", vm->name, (int)f.head.length,
+			(const char *)f.payload);
+		sent = false;
+	}
 	close(conn.fd);
 	return sent;
 }

@@ -107,8 +107,8 @@ int vm_look_alive(const struct vm_conf *conf, const char *name, struct vm *vm, s
 		return vm_fail(err, "VM '%s' is just being started or taken down; try again.",
 			       name);
 	case VM_ENDED:
-		return vm_fail(err, "VM '%s' has ended; start it again with `xo vm start %s`.", name,
-			       name);
+		return vm_fail(err, "VM '%s' has ended; start it again with `xo vm start %s`.",
+			       name, name);
 	case VM_ALIVE:
 		break;
 	}
@@ -170,7 +170,8 @@ static int claim_cid(const struct vm_conf *conf, unsigned int *cid, int *vhost, 
 	if (!*conf->agent_socket)
 		*vhost = open("/dev/vhost-vsock", O_RDWR | O_CLOEXEC);
 	if (*vhost < 0 && !*conf->agent_socket) {
-		vm_fail(err, "Cannot open /dev/vhost-vsock: %s; load the kernel module vhost_vsock.",
+		vm_fail(err,
+			"Cannot open /dev/vhost-vsock: %s; load the kernel module vhost_vsock.",
 			strerror(errno));
 		goto out;
 	}
@@ -247,8 +248,8 @@ fail:
 	return -1;
 }
 
-int vm_dir_create(const struct vm_conf *conf, const struct vm_spec *spec, struct vm *vm,
-		  int *vhost, struct vm_err *err)
+int vm_dir_create(const struct vm_conf *conf, const struct vm_spec *spec, struct vm *vm, int *vhost,
+		  struct vm_err *err)
 {
 	int all, dir = -1;
 
@@ -281,8 +282,7 @@ int vm_dir_lock(const struct vm *vm, int ms, struct vm_err *err)
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (vm_now_ms() >= end) {
 			close(fd);
-			return vm_fail(err,
-				       "VM '%s' is being started or taken down by another xo.",
+			return vm_fail(err, "VM '%s' is being started or taken down by another xo.",
 				       vm->name);
 		}
 		usleep(20000);
@@ -319,8 +319,8 @@ static void keep_console(const struct vm_conf *conf, const struct vm *vm, int di
 
 void vm_dir_remove(const struct vm_conf *conf, const struct vm *vm, bool console)
 {
-	static const char *const files[] = { "cid",	    "memory", "cpus", "pid", "qmp",
-					     "console.log", "resets" };
+	static const char *const files[] = { "cid", "memory",	   "cpus",  "pid",
+					     "qmp", "console.log", "resets" };
 	int dir = open(vm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (dir < 0)

@@ -21,12 +21,14 @@
 
 static const char usage[] =
 	"Usage: xo vm exec [-t] NAME -- CMD [ARG...]\n"
-	"Run CMD in the VM as root, without a shell: arguments, stdin, stdout and stderr pass through\n"
+	"Run CMD in the VM as root, without a shell: arguments, stdin, stdout and stderr pass "
+	"through\n"
 	"as they are; so do SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2.\n"
 	"\n"
 	"  -t, --tty  run it on a terminal of its own; stdin must be a terminal\n"
 	"\n"
-	"Exit status: that of CMD; 128 + N if signal N ended it; 127 if the VM has no CMD, 126 if it\n"
+	"Exit status: that of CMD; 128 + N if signal N ended it; 127 if the VM has no CMD, 126 if "
+	"it\n"
 	"cannot be executed; 125 if the VM or its agent failed, with a sentence.\n";
 
 static const int forwarded[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
@@ -271,8 +273,7 @@ static void take_stdin(struct vm_exec *x)
 static void pump(struct vm_exec *x)
 {
 	struct pollfd p[] = {
-		{ .fd = x->conn.fd,
-		  .events = POLLIN | (vm_conn_pending(&x->conn) ? POLLOUT : 0) },
+		{ .fd = x->conn.fd, .events = POLLIN | (vm_conn_pending(&x->conn) ? POLLOUT : 0) },
 		{ .fd = x->sigfd, .events = POLLIN },
 		{ .fd = x->watchfd, .events = POLLIN },
 		{ .fd = vm_source_ready(&x->in, &x->conn) ? x->in.fd : -1, .events = POLLIN },
@@ -298,7 +299,8 @@ static void pump(struct vm_exec *x)
 	}
 	for (int i = 1; i < VMEXEC_STREAMS; i++)
 		vm_sink_report(&x->out[i], &x->conn, i);
-	/* Frames that the agent sent before it closed are still to be read: let take_input() see. */
+	/* Frames that the agent sent before it closed are still to be read: let take_input() see.
+	 */
 	vm_conn_flush(&x->conn);
 }
 
@@ -314,6 +316,16 @@ static void drain(struct vm_exec *x)
 			vm_sink_write(&x->out[i]);
 		}
 	}
+}
+
+/* A full disk must not look like success; a reader that left is the command's own affair. */
+static void check_written(struct vm_exec *x)
+{
+	for (int i = 1; i < VMEXEC_STREAMS; i++)
+		if (x->out[i].broken && x->out[i].error != EPIPE)
+			fail(x, "Cannot pass on the %s of '%.200s' in VM '%s': %s.",
+			     i == 1 ? "output" : "error output", x->command, x->vm.name,
+			     strerror(x->out[i].error));
 }
 
 static int run(struct vm_exec *x, const char *name, char **argv)
@@ -339,6 +351,7 @@ static int run(struct vm_exec *x, const char *name, char **argv)
 	while (!x->over)
 		pump(x);
 	drain(x);
+	check_written(x);
 	vm_tty_restore();
 	close(x->conn.fd);
 	return x->status;

@@ -107,6 +107,7 @@ void vm_sink_init(struct vm_sink *s, int fd, size_t max_write)
 	s->max_write = max_write;
 	s->off = s->len = 0;
 	s->due = 0;
+	s->error = 0;
 	s->eof = s->broken = s->reported = false;
 }
 
@@ -148,6 +149,7 @@ void vm_sink_write(struct vm_sink *s)
 		return;
 	if (n < 0) {
 		s->broken = true;
+		s->error = errno;
 		s->due += s->len;
 		s->len = s->off = 0;
 		sink_close(s);

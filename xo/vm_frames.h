@@ -12,8 +12,8 @@
 #include "../lab/vmexec.h"
 
 /* Senders of DATA stop at half of the queue, so that control frames always find room. */
-#define VM_OUT_SIZE  (4u * VMEXEC_MAX_PAYLOAD)
-#define VM_OUT_DATA  (2u * VMEXEC_MAX_PAYLOAD)
+#define VM_OUT_SIZE   (4u * VMEXEC_MAX_PAYLOAD)
+#define VM_OUT_DATA   (2u * VMEXEC_MAX_PAYLOAD)
 #define VM_OUT_CREDIT (3u * VMEXEC_MAX_PAYLOAD)
 
 struct vm_conn {
@@ -39,7 +39,8 @@ struct vm_sink {
 	size_t off, len;
 	uint32_t due;  /* credit to give back */
 	bool eof;      /* close `fd` when empty */
-	bool broken;   /* the reader went away; bytes are dropped */
+	bool broken;   /* the fd takes no more; bytes are dropped */
+	int error;     /* errno if broken: EPIPE when the reader went away */
 	bool reported; /* CLOSED was sent */
 	uint8_t buf[VMEXEC_WINDOW];
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define MAX_ARGS 64
+#define MAX_ARGS    64
 
 /* Mitigations stay as the kernel chooses: the VM must be what a user runs. */
 #define KERNEL_ARGS "console=ttyS0 quiet panic=-1 cryptomgr.notests no_timer_check"
@@ -29,8 +29,9 @@ static void add(char **argv, const char *fmt, ...)
 }
 
 /*
- * A read-only disk. JSON, because a comma in a path means nothing there. The buses are named so
- * that the kernel finds the system disk first (vda) whatever else the machine has.
+ * A read-only disk. JSON, because a comma in a path means nothing there. The VM's kernel
+ * finds the buses in descending order (QEMU's ACPI table lists them so), and names disks as it
+ * finds them: the system disk is vda because its bus is the higher one.
  */
 static void add_disk(char **argv, const char *id, const char *path, int bus)
 {
@@ -93,12 +94,12 @@ char **vm_qemu_argv(const struct vm_conf *conf, const struct vm *vm, int vhost)
 	add(argv, "-global");
 	add(argv, "virtio-mmio.force-legacy=false");
 	if (*conf->system)
-		add_disk(argv, "system", conf->system, 0);
+		add_disk(argv, "system", conf->system, 2);
 	if (*conf->payload && !stat(conf->payload, &st))
 		add_disk(argv, "payload", conf->payload, 1);
 	if (vhost >= 0) {
 		add(argv, "-device");
-		add(argv, "vhost-vsock-device,guest-cid=%u,vhostfd=%d,bus=virtio-mmio-bus.2",
+		add(argv, "vhost-vsock-device,guest-cid=%u,vhostfd=%d,bus=virtio-mmio-bus.0",
 		    vm->cid, vhost);
 	}
 	add(argv, "-kernel");

@@ -83,9 +83,9 @@ static struct json_object *qmp_answer(struct qmp *q, const struct vm *vm, struct
 			return value;
 		}
 		if (json_object_object_get_ex(msg, "error", &value)) {
-			const char *text = json_object_object_get_ex(value, "desc", &desc) ?
-						   json_object_get_string(desc) :
-						   "no reason given";
+			const char *text = json_object_object_get_ex(value, "desc", &desc)
+						   ? json_object_get_string(desc)
+						   : "no reason given";
 
 			vm_fail(err, "QEMU of VM '%s' refuses: %s.", vm->name, text);
 			json_object_put(msg);
@@ -128,9 +128,9 @@ static int qmp_talk(struct qmp *q, const struct vm *vm, const char *command, cha
 		return -1;
 	if (status)
 		snprintf(status, size, "%s",
-			 json_object_object_get_ex(o, "status", &value) ?
-				 json_object_get_string(value) :
-				 "unknown");
+			 json_object_object_get_ex(o, "status", &value)
+				 ? json_object_get_string(value)
+				 : "unknown");
 	json_object_put(o);
 	return 0;
 }
