@@ -132,6 +132,13 @@ static bool copy_links(struct xo_board *b)
 	return false;
 }
 
+/* The world of a VM keeps its WID when its module goes and comes; this tells one life from another.
+ */
+static u64 peer_incarnation(const struct xo_board_link *bl)
+{
+	return bl->reserved[0];
+}
+
 static void refresh_link(u32 i)
 {
 	const struct xo_board_link *bl = &fresh[i];
@@ -142,10 +149,10 @@ static void refresh_link(u32 i)
 		xo_link_remove(l);
 		l = NULL;
 	}
-	if (l && bl->peer_wid != l->peer_wid)
-		xo_link_peer_changed(l, bl->peer_wid);
+	if (l && (bl->peer_wid != l->peer_wid || peer_incarnation(bl) != l->peer_incarnation))
+		xo_link_peer_changed(l, bl->peer_wid, peer_incarnation(bl));
 	if (!l && exists)
-		xo_link_add(i, bl);
+		xo_link_add(i, bl, peer_incarnation(bl));
 }
 
 void xo_board_refresh(void)

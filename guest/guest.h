@@ -150,6 +150,7 @@ struct xo_link {
 	u32 role;
 	u32 engine;
 	u32 slots;
+	u64 peer_incarnation;
 	u64 window_gpa;
 	void *window;
 	char peer[XO_NAME_MAX];
@@ -165,9 +166,9 @@ struct xo_link {
 };
 
 /* As the board says, xo.host held; may sleep. */
-void xo_link_add(u32 index, const struct xo_board_link *bl);
+void xo_link_add(u32 index, const struct xo_board_link *bl, u64 peer_incarnation);
 void xo_link_remove(struct xo_link *l);
-void xo_link_peer_changed(struct xo_link *l, u64 peer_wid);
+void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation);
 
 void xo_link_put(struct xo_link *l);			     /* any context */
 struct xo_link *xo_link_by_peer(const char *peer, u32 role); /* takes a reference */

@@ -34,7 +34,7 @@ static bool is_link(const struct xo_board_link *bl)
 	       strnlen(bl->peer, XO_NAME_MAX) < XO_NAME_MAX;
 }
 
-static struct xo_link *make(u32 index, const struct xo_board_link *bl)
+static struct xo_link *make(u32 index, const struct xo_board_link *bl, u64 peer_incarnation)
 {
 	struct xo_link *l = kzalloc(sizeof(*l), GFP_KERNEL);
 
@@ -55,12 +55,13 @@ static struct xo_link *make(u32 index, const struct xo_board_link *bl)
 	l->slots = bl->slots;
 	l->window_gpa = bl->window_gpa;
 	l->peer_wid = bl->peer_wid;
+	l->peer_incarnation = peer_incarnation;
 	l->up = true;
 	memcpy(l->peer, bl->peer, XO_NAME_MAX);
 	return l;
 }
 
-void xo_link_add(u32 index, const struct xo_board_link *bl)
+void xo_link_add(u32 index, const struct xo_board_link *bl, u64 peer_incarnation)
 {
 	struct xo_link *l;
 
@@ -69,7 +70,7 @@ void xo_link_add(u32 index, const struct xo_board_link *bl)
 				   bl->id);
 		return;
 	}
-	l = make(index, bl);
+	l = make(index, bl, peer_incarnation);
 	if (!l) {
 		pr_err_ratelimited(
 			"link %llu with '%s': no memory to map its window, it is not used\n",
@@ -133,7 +134,7 @@ static void end_calls(struct xo_link *l)
 			xo_call_done(l, i, l->slot[i].seq, -EHOSTDOWN);
 }
 
-void xo_link_peer_changed(struct xo_link *l, u64 peer_wid)
+void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation)
 {
 	if (l->role == XO_ROLE_CALLEE)
 		end_stubs(l);
@@ -143,6 +144,7 @@ void xo_link_peer_changed(struct xo_link *l, u64 peer_wid)
 	else
 		down_sessions(l); /* the host itself ends the calls under way */
 	l->peer_wid = peer_wid;
+	l->peer_incarnation = peer_incarnation;
 	spin_unlock_irq(&xo.lock);
 }
 

@@ -29,16 +29,21 @@ static void end_call(struct xo_link *l, u32 slot, u64 seq, s32 status)
 		xo_hc_return(l->id, slot, seq, status);
 }
 
-void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status)
+static void let_go(struct xo_slot *sl)
 {
-	struct xo_slot *sl = &l->slot[slot];
-
-	lockdep_assert_held(&xo.lock);
 	put_pid(sl->thread);
 	sl->thread = NULL;
 	sl->master = NULL;
 	sl->cancelled = false;
 	sl->state = XO_SLOT_IDLE;
+}
+
+void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status)
+{
+	struct xo_slot *sl = &l->slot[slot];
+
+	lockdep_assert_held(&xo.lock);
+	let_go(sl);
 	trace_xo_refuse(l->id, slot, seq, status);
 	end_call(l, slot, seq, status);
 }
@@ -109,13 +114,10 @@ void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq)
 			return;
 		/* The host ended the old call; who works on it will learn that when it returns. */
 		forget_posted(l, slot);
-		put_pid(sl->thread);
-		sl->thread = NULL;
-		sl->master = NULL;
+		let_go(sl);
 	}
 	sl->seq = seq;
 	sl->op = op;
-	sl->cancelled = false;
 	atomic64_inc(&l->calls);
 	ret = op == XO_OP_OPEN ? post_open(l, slot, session) : post_to_stub(l, slot, session);
 	if (!ret)
@@ -203,15 +205,6 @@ static struct xo_slot *served_slot(struct xo_link *l, const struct xo_g_serve *r
 	if (!sl || sl->state != XO_SLOT_SERVED || sl->seq != req->seq)
 		return NULL;
 	return sl->master == m && sl->stub == s ? sl : NULL;
-}
-
-static void let_go(struct xo_slot *sl)
-{
-	put_pid(sl->thread);
-	sl->thread = NULL;
-	sl->master = NULL;
-	sl->cancelled = false;
-	sl->state = XO_SLOT_IDLE;
 }
 
 /* A master's reply refuses an OPEN; what is to succeed is a stub's. */

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0
+# xo_raw: calls without router, stub and library, for tests of the guest module.
+RAW := $(B)/test/xo_raw
+PAYLOAD_TEST += $(RAW) $(OLD_GUEST)
+
+$(RAW): $(wildcard test/lab/src/xo_raw*.[ch]) include/crossover/abi.h test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -static -pthread -o $@ $(filter %.c,$^)
