@@ -130,8 +130,10 @@ int xo_session_call(struct xo_session *s, struct xo_call *c)
 
 	c->interrupted = false;
 	ret = xo_slot_get(s, &slot);
-	if (ret)
+	if (ret) {
+		c->interrupted = ret == -EINTR;
 		return ret;
+	}
 	ret = write_request(s, c, slot);
 	if (!ret)
 		ret = post(s, c, slot, &done);
