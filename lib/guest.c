@@ -47,6 +47,11 @@ static int cannot_connect(struct xo *x, int err, const char *callee)
 				  "VM '%s' runs another revision than this one's %u: install one "
 				  "build in both",
 				  callee, xo_revision());
+	case -ENOTDIR:
+		return xo_err_set(x, err,
+				  "VM '%s' has no such working directory that this VM may enter: "
+				  "start from another, like /",
+				  callee);
 	case -EINTR:
 		return xo_err_set(x, err, "opening a session with VM '%s' was interrupted", callee);
 	default:

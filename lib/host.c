@@ -18,6 +18,8 @@ int xo_host_refused(struct xo *x, int err, unsigned int reason, const char *what
 
 	if (!r)
 		return xo_err_set(x, err, "cannot %s %s: %s", what, object, strerror(-err));
+	if (reason == XO_REASON_VERSION)
+		object = "crossover.ko"; /* it is about the module, whatever was asked */
 	/* The sentence has at most one %s; splicing by hand keeps the table out of printf. */
 	s = r->sentence;
 	at = strstr(s, "%s");

@@ -166,7 +166,8 @@ int xo_guest_version(struct xo *x, struct xo_g_version *out);
  * `cwd`: wished working directory, NULL for that user's home. `out`, if not NULL: session, pid and
  * uid of the stub. One session per handle, for its life.
  * -ENOENT no link to that VM, -EACCES its policy refuses, -EHOSTDOWN it is gone or not serving,
- * -EBUSY no slot or stub free, -EISCONN has a session, -EPROTO revisions differ, -EINTR a signal.
+ * -EBUSY no slot or stub free, -EISCONN has a session, -ENOTDIR `cwd` cannot be entered there,
+ * -EPROTO revisions differ, -EINTR a signal.
  */
 int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out);
 
