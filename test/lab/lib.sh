@@ -51,7 +51,7 @@ P
 }
 open_policy='caller mgr {
 	user root
-	allow calls *
+	allow calls all
 	allow all /**
 }'
 # everything up: modules, mgr -> web over `exit`, web serving with an open policy

@@ -3,7 +3,7 @@
 . /opt/crossover/test/lab/lib.sh
 up 'caller somebody-else {
 	user root
-	allow calls *
+	allow calls all
 	allow all /**
 }'
 expect_status "a caller that no block names" 125 mgr xo sh web -- cat /etc/hostname
@@ -13,7 +13,7 @@ user=$(web awk -F: '$3 >= 1000 && $3 < 60000 { print $1; exit }' /etc/passwd)
 web sh -c "ln -sf /etc/shadow /tmp/innocent; mkdir -p /tmp/ok; ln -sfn /etc /tmp/ok/etc; echo fine >/tmp/ok/file; chmod 755 /tmp/ok"
 policy "caller mgr {
 	user $user
-	allow calls *
+	allow calls all
 	allow read /usr/**
 	allow read /lib/**
 	allow read /tmp/**
@@ -28,7 +28,7 @@ expect_status "write where only read" 1 mgr xo sh web -- touch /tmp/ok/new
 expect_status "nothing made" 1 web test -e /tmp/ok/new
 policy "caller mgr {
 	user root
-	allow calls *
+	allow calls all
 	deny calls kill unlinkat
 	allow all /**
 }"
