@@ -146,7 +146,8 @@ int vm_connect(const struct vm_conf *conf, const struct vm *vm, int ms, struct v
 	if (wait_ready(fd, POLLOUT, end) > 0)
 		getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
 	if (error) {
-		vm_fail(err, "The agent of VM '%s' is not up: %s.", vm->name, strerror(error));
+		vm_fail(err, "The agent of VM '%s' is not up: %s; `xo vm wait %s` waits for it.",
+			vm->name, strerror(error), vm->name);
 		close(fd);
 		return 1;
 	}

@@ -247,19 +247,20 @@ static int wait_vm(const struct vm_conf *conf, const char *name, unsigned int ti
 
 	for (;;) {
 		int64_t left = end - vm_now_ms();
-		int ret;
+		int ret = 1;
 
-		if (vm_look_alive(conf, name, &vm, err)) {
-			add_console(&vm, err);
-			return -1;
-		}
-		ret = vm_connect(conf, &vm, left < TRY_MS && left > 0 ? left : TRY_MS, &conn, &why);
+		if (!vm_look_alive(conf, name, &vm, &why))
+			ret = vm_connect(conf, &vm, left < TRY_MS && left > 0 ? left : TRY_MS,
+					 &conn, &why);
+		else if (vm.life != VM_STARTING)
+			ret = -1;
 		if (ret == 0) {
 			close(conn.fd);
 			return 0;
 		}
 		if (ret < 0) {
 			*err = why;
+			add_console(&vm, err);
 			return -1;
 		}
 		if (vm_now_ms() >= end)

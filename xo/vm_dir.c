@@ -97,6 +97,7 @@ void vm_look(const struct vm_conf *conf, const char *name, struct vm *vm)
 
 int vm_look_alive(const struct vm_conf *conf, const char *name, struct vm *vm, struct vm_err *err)
 {
+	memset(vm, 0, sizeof(*vm));
 	if (vm_parse_name(name, err))
 		return -1;
 	vm_look(conf, name, vm);

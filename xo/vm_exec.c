@@ -344,10 +344,11 @@ static int run(struct vm_exec *x, const char *name, char **argv)
 	x->in = (struct vm_source){ .fd = 0, .credit = VMEXEC_WINDOW };
 	for (int i = 1; i < VMEXEC_STREAMS; i++)
 		vm_sink_init(&x->out[i], i, max_write(i));
-	/* A refusal ends the sending early; the sentence is then in our buffer. */
-	send_request(x, argv);
+	/* Nothing may run in the VM if its terminal cannot be shown here. */
 	if (x->tty && vm_tty_raw(&x->why))
 		return VM_EXIT_FAILED;
+	/* A refusal ends the sending early; the sentence is then in our buffer. */
+	send_request(x, argv);
 	while (!x->over)
 		pump(x);
 	drain(x);
