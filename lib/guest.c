@@ -33,8 +33,24 @@ static int cannot_connect(struct xo *x, int err, const char *callee)
 				  "VM '%s' refuses this VM: see its log, and its policy in "
 				  "/etc/crossover/policy",
 				  callee);
+	case -ECONNREFUSED:
+		return xo_err_set(x, err, "nobody serves in VM '%s': run `xo serve` in it", callee);
 	case -EHOSTDOWN:
-		return xo_err_set(x, err, "VM '%s' is not serving: run `xo serve` in it", callee);
+		return xo_err_set(
+			x, err,
+			"VM '%s' is down: its crossover_guest module is not loaded, or its "
+			"stub died (see its log)",
+			callee);
+	case -ENODEV:
+		return xo_err_set(x, err,
+				  "cannot call VM '%s', since this VM is not enrolled: on the host "
+				  "run: xo enrol THIS",
+				  callee);
+	case -EDQUOT:
+		return xo_err_set(x, err,
+				  "no session with VM '%s': this VM has as many worlds as it may "
+				  "(%d); end some sessions",
+				  callee, XO_WORLDS_PER_VM);
 	case -EBUSY:
 		return xo_err_set(x, err,
 				  "VM '%s' has no slot or stub free: end a session, or try again",
@@ -111,6 +127,9 @@ int xo_call(struct xo *x, struct xo_g_call *call)
 				  "stub or the link went down");
 	case -EINTR:
 		return xo_err_set(x, err, "the call was interrupted by a signal and given up");
+	case -EMSGSIZE:
+		return xo_err_set(x, err, "the answer is longer than the %u bytes of room for it",
+				  call->out_len);
 	case -ENOTCONN:
 		return xo_err_set(x, err, "there is no session: call xo_connect() first");
 	default:

@@ -35,4 +35,19 @@ $(B)/lib/pkgconfig/crossover.pc: lib/crossover.pc.in lib/lib.mk
 
 -include $(LIB_OBJ:.o=.d)
 
-.PHONY: lib
+# The modules are installed by their own rules, since they belong to one kernel.
+install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTDIR/PREFIX
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/crossover \
+		share/man/man1 share/man/man5 share/doc/crossover)
+	install -m 755 $(B)/bin/xo $(DESTDIR)$(PREFIX)/bin
+	install -m 644 $(B)/lib/libcrossover.a $(DESTDIR)$(PREFIX)/lib
+	install -m 755 $(B)/lib/$(XO_SONAME) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(XO_SONAME) $(DESTDIR)$(PREFIX)/lib/libcrossover.so
+	install -m 644 $(B)/lib/pkgconfig/crossover.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 $(addprefix include/crossover/,abi.h crossover.h errors.def) \
+		$(DESTDIR)$(PREFIX)/include/crossover
+	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(wildcard man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 examples/hello.c examples/policy $(DESTDIR)$(PREFIX)/share/doc/crossover
+
+.PHONY: lib install

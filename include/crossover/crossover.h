@@ -165,9 +165,10 @@ int xo_guest_version(struct xo *x, struct xo_g_version *out);
  * Open a session with the VM `callee`: a stub process there, as the user that its policy names.
  * `cwd`: wished working directory, NULL for that user's home. `out`, if not NULL: session, pid and
  * uid of the stub. One session per handle, for its life.
- * -ENOENT no link to that VM, -EACCES its policy refuses, -EHOSTDOWN it is gone or not serving,
- * -EBUSY no slot or stub free, -EISCONN has a session, -ENOTDIR `cwd` cannot be entered there,
- * -EPROTO revisions differ, -EINTR a signal.
+ * -ENODEV this VM is not enrolled, -ENOENT no link to that VM, -ECONNREFUSED nobody serves there,
+ * -EACCES its policy refuses, -EHOSTDOWN it is down, -EBUSY no slot or stub free, -EDQUOT too many
+ * worlds here, -EISCONN has a session, -ENOTDIR `cwd` cannot be entered there, -EPROTO revisions
+ * differ, -EINTR a signal.
  */
 int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out);
 
@@ -175,7 +176,7 @@ int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_co
  * One message on the session, as crossover/abi.h describes it (struct xo_g_call, struct xo_msg).
  * 0: answered; call->result has the callee's answer, which may itself be a negative errno.
  * -ENOTCONN no session, -EINTR a signal (the call was given up), -EHOSTDOWN, -EBUSY, -EFAULT,
- * -EINVAL lengths over XO_SLOT_DATA.
+ * -EINVAL lengths over XO_SLOT_DATA, -EMSGSIZE the answer is longer than out_len.
  */
 int xo_call(struct xo *x, struct xo_g_call *call);
 

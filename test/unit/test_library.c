@@ -251,8 +251,8 @@ static void a_process_without_a_vm_is_refused(void **state)
 
 static void a_session_fails_with_the_callee_named(void **state)
 {
-	static const int errors[] = { ENOENT, EACCES, EHOSTDOWN, EBUSY, EISCONN,
-				      EPROTO, EINTR,  ENOTDIR,	 EIO };
+	static const int errors[] = { ENOENT, EACCES,  EHOSTDOWN, EBUSY,	EISCONN, EPROTO,
+				      EINTR,  ENOTDIR, EIO,	  ECONNREFUSED, ENODEV,	 EDQUOT };
 	struct xo *x = opened(XO_SIDE_GUEST);
 	char longer[300];
 
