@@ -37,11 +37,11 @@
 		.args = { __VA_ARGS__ } },
 
 #define XO_SYSCALL(n, call, at, what, res, ...) \
-	LINE(n, #call, XO_##at, XO_CLASS_##what, XO_RESULT_##res, 0, ##__VA_ARGS__)
+	LINE(n, #call, XO_WHERE_##at, XO_CLASS_##what, XO_RESULT_##res, 0, ##__VA_ARGS__)
 #define XO_SYSCALL_CHUNKED(n, call, at, what, res, ...) \
-	LINE(n, #call, XO_##at, XO_CLASS_##what, XO_RESULT_##res, 1, ##__VA_ARGS__)
+	LINE(n, #call, XO_WHERE_##at, XO_CLASS_##what, XO_RESULT_##res, 1, ##__VA_ARGS__)
 #define XO_SYSCALL_ERR(n, call, at, e, ...) \
-	[n] = { .name = #call, .where = XO_##at, .nr = n, .err = e, .args = { __VA_ARGS__ } },
+	[n] = { .name = #call, .where = XO_WHERE_##at, .nr = n, .err = e, .args = { __VA_ARGS__ } },
 
 const struct xo_syscall xo_syscall_table[XO_SYSCALLS] = {
 #include <crossover/syscalls.def>
@@ -62,6 +62,34 @@ const struct xo_command *xo_command_find(__u32 nr, __u32 cmd)
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (commands[i].nr == nr && commands[i].cmd == cmd)
 			return &commands[i];
+	return 0;
+}
+
+#define XO_LOCAL_PATH(path)   { path, sizeof(path) - 1, 0 },
+#define XO_LOCAL_DATA(prefix) { prefix, sizeof(prefix) - 1, 1 },
+
+static const struct local_path {
+	const char *text;
+	unsigned int len;
+	unsigned int prefix;
+} local_paths[] = {
+#include <crossover/syscalls.def>
+};
+
+int xo_path_is_local(const char *path, int opened_to_read)
+{
+	const struct local_path *l;
+	unsigned int i, n;
+
+	for (i = 0; i < sizeof(local_paths) / sizeof(local_paths[0]); i++) {
+		l = &local_paths[i];
+		if (l->prefix && !opened_to_read)
+			continue;
+		for (n = 0; n < l->len && path[n] == l->text[n]; n++)
+			;
+		if (n == l->len && (l->prefix || !path[n]))
+			return 1;
+	}
 	return 0;
 }
 

@@ -19,15 +19,15 @@
 
 /* Where a call runs. */
 enum xo_where {
-	XO_UNKNOWN = 0, /* not in the table: refused with ENOSYS, counted */
-	XO_LOCAL,	/* in the caller's VM, as ever */
-	XO_REMOTE,	/* in the callee's VM */
-	XO_BY_FD,	/* remote if a descriptor argument is remote, else local */
-	XO_BY_PATH,	/* as descriptor and path decide (docs/router.md) */
-	XO_BY_PID,	/* local if the pid means the caller itself, else remote */
-	XO_NO_REMOTE,	/* local; refused (`err`) if a descriptor argument is remote */
-	XO_REFUSED,	/* refused (`err`) always, and not counted as unknown */
-	XO_SPECIAL,	/* decided by a function of its own in the router */
+	XO_WHERE_UNKNOWN = 0, /* not in the table: refused with ENOSYS, counted */
+	XO_WHERE_LOCAL,	      /* in the caller's VM, as ever */
+	XO_WHERE_REMOTE,      /* in the callee's VM */
+	XO_WHERE_BY_FD,	      /* remote if a descriptor argument is remote, else local */
+	XO_WHERE_BY_PATH,     /* as descriptor and path decide (docs/router.md) */
+	XO_WHERE_BY_PID,      /* local if the pid means the caller itself, else remote */
+	XO_WHERE_NO_REMOTE,   /* local; refused (`err`) if a descriptor argument is remote */
+	XO_WHERE_REFUSED,     /* refused (`err`) always, and not counted as unknown */
+	XO_WHERE_SPECIAL,     /* decided by a function of its own in the router */
 };
 
 /* What a call may do, for the callee's policy. */
@@ -110,6 +110,17 @@ static inline const struct xo_syscall *xo_syscall_find(__u64 nr)
 
 /* The line for a command of ioctl (16) or fcntl (72), or NULL: ENOTTY or EINVAL. */
 const struct xo_command *xo_command_find(__u32 nr, __u32 cmd);
+
+/* May a caller ask for this call? Only then are all its pointers declared. Others: ENOSYS. */
+static inline int xo_syscall_goes(const struct xo_syscall *sc)
+{
+	return sc->class != XO_CLASS_NONE;
+}
+
+/* Is `path` on the list XO_LOCAL_PATH, or, opened to be read, below one of XO_LOCAL_DATA? */
+int xo_path_is_local(const char *path, int opened_to_read);
+
+#define XO_LOCAL_PATH_MAX 64 /* longer than all paths and prefixes of those lists */
 
 /* "read", "write", ... of an enum xo_class; NULL if there is none. */
 const char *xo_class_name(unsigned int class);
