@@ -149,6 +149,33 @@ static struct xo_policy_verdict decide_path(const struct xo_policy_caller *c, ui
 	return left ? nothing_allows("no rule allows reading the path") : v;
 }
 
+static bool has_pattern(const struct xo_policy_rule *r, const char *pattern)
+{
+	for (size_t i = 0; i < r->count; i++)
+		if (!strcmp(r->patterns[i], pattern))
+			return true;
+	return false;
+}
+
+int xo_policy_any_path(const struct xo_policy_caller *c, uint32_t access)
+{
+	uint32_t left = access;
+
+	if (!c)
+		return 0;
+	for (size_t i = 0; i < c->count; i++) {
+		const struct xo_policy_rule *r = &c->rules[i];
+
+		if (!(r->access & access))
+			continue;
+		if (r->deny)
+			return 0;
+		if (has_pattern(r, "/**"))
+			left &= ~r->access;
+	}
+	return !left;
+}
+
 struct xo_policy_verdict xo_policy_decide(const struct xo_policy_caller *c,
 					  const struct xo_policy_query *q)
 {
