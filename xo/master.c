@@ -258,8 +258,9 @@ int xo_master(struct xo *x, struct xo_config *config, const char *file,
 	struct master m = { .fd = xo_fd(x), .config = config, .file = file, .hooks = hooks };
 	int err;
 
-	catch_signals();
+	got_hup = got_term = got_chld = 0;
 	memset(&request, 0, sizeof(request));
+	catch_signals();
 	/* The first wait makes this descriptor a master; from then on OPEN calls find one. */
 	err = step(&m, 1);
 	if (!err)
