@@ -17,78 +17,68 @@ struct hypercall {
 	bool has_rcx, has_rdx;
 };
 
-/* A call's place, checked. */
-struct place {
+/* A call, checked: where it is, and with RETURN how it ended. */
+struct call {
 	struct xo_link *link;
 	u32 slot;
 	u64 seq;
+	int status;
 };
 
-static int decode_place(struct xo_vm *vm, enum xo_side side, const struct hypercall *hc,
-			struct place *place)
+/* The status: 0, or an errno as the callee's kernel says it. */
+static int decode_call(struct xo_link *link, const struct hypercall *hc, bool ends,
+		       struct call *call)
 {
-	place->link = xo_link_find(vm, side, hc->rbx);
-	if (!place->link)
+	s64 status = ends ? (s64)hc->rsi : 0;
+
+	if (hc->rcx >= link->slots || status > 0 || status < -MAX_ERRNO)
+		return -EINVAL;
+	*call = (struct call){ link, hc->rcx, hc->rdx, status };
+	return 0;
+}
+
+static int do_call(const struct call *c)
+{
+	int error = xo_call_check(c->link, c->slot);
+
+	if (!error)
+		xo_call_post(c->link, c->slot, c->seq);
+	return error;
+}
+
+static int do_return(const struct call *c)
+{
+	int error = xo_return_check(c->link, c->slot, c->seq);
+
+	if (!error)
+		xo_call_return(c->link, c->slot, c->status);
+	return error;
+}
+
+static int do_cancel(const struct call *c)
+{
+	int error = xo_cancel_check(c->link, c->slot, c->seq);
+
+	if (!error)
+		xo_call_cancel(c->link, c->slot);
+	return error;
+}
+
+/* One step of a call, counted whichever way it goes. */
+static int on_call(struct xo_vm *vm, enum xo_side side, const struct hypercall *hc,
+		   int (*step)(const struct call *))
+{
+	struct xo_link *link = xo_link_find(vm, side, hc->rbx);
+	struct call call;
+	int error;
+
+	if (!link)
 		return -ENOENT;
-	if (hc->rcx >= place->link->slots)
-		return -EINVAL;
-	place->slot = hc->rcx;
-	place->seq = hc->rdx;
-	return 0;
-}
-
-/* 0, or an errno as the callee's kernel says it. */
-static int decode_status(u64 value, int *status)
-{
-	s64 s = (s64)value;
-
-	if (s > 0 || s < -MAX_ERRNO)
-		return -EINVAL;
-	*status = s;
-	return 0;
-}
-
-/* Counts what the call cost, whichever way it goes. link->lock is held. */
-static int account(struct xo_link *link, int error)
-{
+	raw_spin_lock(&link->lock);
+	error = decode_call(link, hc, side == XO_CALLEE, &call) ?: step(&call);
 	link->stat.exits++;
 	link->stat.refused += error != 0;
-	return error;
-}
-
-static int do_call(const struct place *p)
-{
-	int error;
-
-	raw_spin_lock(&p->link->lock);
-	error = account(p->link, xo_call_check(p->link, p->slot));
-	if (!error)
-		xo_call_post(p->link, p->slot, p->seq);
-	raw_spin_unlock(&p->link->lock);
-	return error;
-}
-
-static int do_return(const struct place *p, int status)
-{
-	int error;
-
-	raw_spin_lock(&p->link->lock);
-	error = account(p->link, xo_return_check(p->link, p->slot, p->seq));
-	if (!error)
-		xo_call_return(p->link, p->slot, status);
-	raw_spin_unlock(&p->link->lock);
-	return error;
-}
-
-static int do_cancel(const struct place *p)
-{
-	int error;
-
-	raw_spin_lock(&p->link->lock);
-	error = account(p->link, xo_cancel_check(p->link, p->slot, p->seq));
-	if (!error)
-		xo_call_cancel(p->link, p->slot);
-	raw_spin_unlock(&p->link->lock);
+	raw_spin_unlock(&link->lock);
 	return error;
 }
 
@@ -139,26 +129,17 @@ static int op_bye(struct xo_vm *vm, struct hypercall *hc)
 
 static int op_call(struct xo_vm *vm, struct hypercall *hc)
 {
-	struct place place;
-	int error = decode_place(vm, XO_CALLER, hc, &place);
-
-	return error ?: do_call(&place);
+	return on_call(vm, XO_CALLER, hc, do_call);
 }
 
 static int op_return(struct xo_vm *vm, struct hypercall *hc)
 {
-	struct place place;
-	int status, error = decode_place(vm, XO_CALLEE, hc, &place);
-
-	return error ?: decode_status(hc->rsi, &status) ?: do_return(&place, status);
+	return on_call(vm, XO_CALLEE, hc, do_return);
 }
 
 static int op_cancel(struct xo_vm *vm, struct hypercall *hc)
 {
-	struct place place;
-	int error = decode_place(vm, XO_CALLER, hc, &place);
-
-	return error ?: do_cancel(&place);
+	return on_call(vm, XO_CALLER, hc, do_cancel);
 }
 
 static int op_world_add(struct xo_vm *vm, struct hypercall *hc)
