@@ -213,8 +213,10 @@ void xo_link_free(struct xo_link *link)
 	enum xo_side side;
 
 	list_del(&link->node);
+	detach(link, XO_CALLER);
+	detach(link, XO_CALLEE);
+	/* From here on no HELLO of either side can show the link again. */
 	for (side = XO_CALLER; side <= XO_CALLEE; side++) {
-		detach(link, side);
 		xo_board_clear_link(link, side);
 		xo_board_event(link->vm[side], XO_EVENT_LINKS);
 	}
