@@ -95,7 +95,7 @@ static int cannot_open(struct xo *x, int err, const char *path)
 				  path);
 	case -EACCES:
 	case -EPERM:
-		return xo_err_set(x, err, "%s is for root only: run this as root", path);
+		return xo_err_set(x, err, "no permission for %s: run this as root", path);
 	default:
 		return xo_err_set(x, err, "cannot open %s: %s", path, strerror(-err));
 	}
