@@ -38,7 +38,7 @@ $(B)/lib/pkgconfig/crossover.pc: lib/crossover.pc.in lib/lib.mk
 # The modules are installed by their own rules, since they belong to one kernel.
 install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTDIR/PREFIX
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/crossover \
-		share/man/man1 share/man/man5 share/doc/crossover)
+		share/man/man1 share/man/man3 share/man/man5 share/doc/crossover)
 	install -m 755 $(B)/bin/xo $(DESTDIR)$(PREFIX)/bin
 	install -m 644 $(B)/lib/libcrossover.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(B)/lib/$(XO_SONAME) $(DESTDIR)$(PREFIX)/lib
@@ -47,6 +47,7 @@ install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTD
 	install -m 644 $(addprefix include/crossover/,abi.h crossover.h errors.def) \
 		$(DESTDIR)$(PREFIX)/include/crossover
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(wildcard man/*.3) $(DESTDIR)$(PREFIX)/share/man/man3
 	install -m 644 $(wildcard man/*.5) $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 644 examples/hello.c examples/policy $(DESTDIR)$(PREFIX)/share/doc/crossover
 
