@@ -72,6 +72,8 @@ void xo_board_set_link(struct xo_link *link, enum xo_side side)
 	begin_links(vm);
 	entry->id = link->id;
 	entry->peer_wid = READ_ONCE(link->side_up[!side]) ? peer->wid : 0;
+	/* Which life of the peer's kernel that is: its WID stays when it says HELLO anew. */
+	entry->reserved[0] = READ_ONCE(peer->incarnation);
 	entry->window_gpa = link->mapping[side].gpa;
 	entry->role = side == XO_CALLER ? XO_ROLE_CALLER : XO_ROLE_CALLEE;
 	entry->engine = link->engine;

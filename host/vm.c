@@ -95,7 +95,7 @@ int xo_vm_hello(struct xo_vm *vm, u64 event)
 	again = vm->up;
 	calls = end_incarnation(vm);
 	xo_board_clear_events(vm);
-	vm->incarnation++;
+	WRITE_ONCE(vm->incarnation, vm->incarnation + 1);
 	WRITE_ONCE(vm->event, event);
 	WRITE_ONCE(vm->up, true);
 	for (i = 0; i < XO_LINKS_PER_VM; i++)
