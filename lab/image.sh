@@ -28,7 +28,7 @@ vm_modules=(virtio_mmio virtio_blk erofs overlay)
 # theirs).  tsc=reliable, no_timer_check, cryptomgr.notests: no self-tests that take seconds under
 # emulation.  loglevel=5: warnings reach the console until the agent takes over.
 host_command_line="console=ttyS0 loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check"
-host_command_line+=" random.trust_cpu=on cryptomgr.notests lpj=200000 edd=off"
+host_command_line+=" random.trust_cpu=on cryptomgr.notests panic=-1 lpj=200000 edd=off"
 
 # Module files for the named modules and what they need, in the order of loading.
 module_order() # MODULE...
@@ -76,6 +76,7 @@ install_programs()
 	done
 	install -m 755 "$here/init-host" "$here/init-vm" "$into/"
 	install -m 644 "$here/init-common" "$into/"
+	install -m 644 "$build/ko/lab_console.ko" "$into/"
 	make_initrd "$root/boot/initrd-vm" initrd-vm "${vm_modules[@]}"
 	ln -sfn "vmlinuz-$release" "$root/boot/vmlinuz-vm"
 	find "$into" "$root/usr/lib" "$root/boot" -maxdepth 1 -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

@@ -12,7 +12,7 @@ $(B)/lab/root.done: $(FETCHED) lab/image-root.sh
 	@lab/image-root.sh $(B)
 	@touch $@
 
-$(B)/lab/system.erofs: $(B)/lab/root.done lab/image.sh $(LAB_INITS) $(LAB_PROGRAMS)
+$(B)/lab/system.erofs: $(B)/lab/root.done lab/image.sh $(LAB_INITS) $(LAB_PROGRAMS) $(B)/ko/lab_console.ko
 	@echo "  IMAGE   $@"
 	@lab/image.sh $(B)
 
