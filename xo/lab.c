@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/* `xo lab`: the emulated machine, its host and its VMs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lab.h"
+
+static const char usage[] =
+	"usage: xo lab run [OPTION]... SCRIPT [ARG]...   run SCRIPT (or -) as root in the emulated "
+	"host\n"
+	"       xo lab up [--vm ...] [--cpus N] [--cold] a shell in the emulated host; Ctrl-] "
+	"leaves\n"
+	"       xo lab down [RUN]                        end a running lab\n"
+	"       xo lab ls                                running labs, failed runs, snapshots\n"
+	"       xo lab clean                             remove failed runs and all snapshots\n"
+	"\n"
+	"  --vm NAME[:MEM[:CPUS]]    a VM, its memory in MiB (192) and CPUs (1); may be repeated\n"
+	"  --cpus N                  CPUs of the emulated host (1)\n"
+	"  --put LOCAL:PATH          copy a file or folder to PATH in the host; may be repeated\n"
+	"  --vm-put NAME:LOCAL:PATH  the same in a VM\n"
+	"  --timeout S               seconds the script may take (900)\n"
+	"  --cold                    boot afresh, whether or not there is a snapshot\n"
+	"\n"
+	"The script's output goes to stdout as it comes, its stderr and the lab's progress to "
+	"stderr.\n"
+	"Exit status: the script's; 124 timeout; 125 the lab failed or a kernel is in trouble.\n";
+
+static void note_command(const struct lab_folders *f, int argc, char **argv)
+{
+	char path[PATH_MAX], text[4096] = "";
+	struct lab_error ignored;
+	size_t fill = 0;
+
+	for (int i = 0; i < argc && fill < sizeof(text) - 2; i++)
+		fill += (size_t)snprintf(text + fill, sizeof(text) - 1 - fill, "%s%s", i ? " " : "",
+					 argv[i]);
+	text[strlen(text)] = '\n';
+	lab_path(path, "%s/what", f->run);
+	lab_write_file(path, text, strlen(text), 0644, &ignored);
+}
+
+static int run_machine(struct lab_folders *f, const struct lab_options *o, int argc, char **argv)
+{
+	struct lab_machine machine = { .sock = -1, .snapshot_lock = -1 };
+	struct lab_key key = { .inputs = NULL };
+	struct lab_error err;
+	int status = LAB_EXIT_FAILED;
+
+	lab_say("starting");
+	if (lab_run_begin(f, &err))
+		goto failed;
+	note_command(f, argc, argv);
+	if (lab_key_make(f, o, &key, &err))
+		goto failed;
+	lab_say("bochs-bin unmodified: its SHA-256 is the Debian package's");
+	if (lab_payload_make(f, o, &err))
+		goto failed;
+	lab_say("payload built");
+	if (lab_machine_start(f, o, &key, &machine, &err))
+		goto failed;
+	lab_say(machine.resumed ? "resuming snapshot %.16s" : "cold start (%.16s)", key.name);
+	status = lab_relay(f, o, &key, &machine);
+	goto out;
+failed:
+	fprintf(stderr, "xo lab: %s\n", err.text);
+out:
+	lab_machine_stop(&machine);
+	free(key.inputs);
+	bool keep = status == LAB_EXIT_FAILED || status == LAB_EXIT_TIMEOUT;
+
+	if (keep && f->run[0])
+		fprintf(stderr, "lab: the logs of this run are in %s\n", f->run);
+	lab_run_end(f, keep);
+	return status;
+}
+
+int xo_cmd_lab(int argc, char **argv)
+{
+	struct lab_folders folders;
+	struct lab_options *options;
+	struct lab_error err;
+	const char *word = argc > 1 ? argv[1] : "";
+	int status;
+
+	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+		return fputs(usage, stdout) < 0;
+	if (lab_find_folders(&folders, &err))
+		goto failed;
+	if (!strcmp(word, "ls"))
+		return lab_cmd_ls(&folders);
+	if (!strcmp(word, "clean"))
+		return lab_cmd_clean(&folders);
+	if (!strcmp(word, "down"))
+		return lab_cmd_down(&folders, argc > 2 ? argv[2] : NULL);
+	if (strcmp(word, "run") && strcmp(word, "up")) {
+		fputs(usage, stderr);
+		return LAB_EXIT_USAGE;
+	}
+	options = malloc(sizeof(*options));
+	if (!options || lab_parse(argc - 1, argv + 1, options, &err)) {
+		fprintf(stderr, "xo lab %s: %s\n", word, options ? err.text : "no memory");
+		free(options);
+		return LAB_EXIT_USAGE;
+	}
+	status = run_machine(&folders, options, argc - 1, argv + 1);
+	free(options);
+	return status;
+failed:
+	fprintf(stderr, "xo lab: %s\n", err.text);
+	return LAB_EXIT_FAILED;
+}
