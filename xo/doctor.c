@@ -9,6 +9,7 @@
 #include "btf.h"
 #include "common.h"
 #include "json.h"
+#include "policy.h"
 
 struct finding {
 	char found[600]; /* what was seen, for a person */
@@ -290,6 +291,29 @@ static bool has_links(struct finding *f)
 	return found(f, all && up == all, "%u, %u with the peer's module up", all, up);
 }
 
+/* Only a callee needs one. */
+static bool has_policy(struct finding *f)
+{
+	struct xo_g_link_info l = { 0 };
+	struct xo_policy *p;
+	struct xo_g_version v;
+	struct xo *x = ask_guest(f, &v);
+	bool callee = false;
+
+	if (!x)
+		return false;
+	while (!callee && xo_next_guest_link(x, &l) > 0)
+		callee = l.role == XO_ROLE_CALLEE;
+	xo_free(x);
+	if (!callee)
+		return found(f, true, "not needed, nobody may call into this VM");
+	p = xo_policy_load(XO_POLICY_FILE, f->found, sizeof(f->found));
+	if (!p)
+		return false;
+	xo_policy_free(p);
+	return found(f, true, XO_POLICY_FILE);
+}
+
 static const struct condition guest_list[] = {
 	{ "root", is_root, "run xo as root", false },
 	{ "guest module", has_guest_module,
@@ -302,6 +326,8 @@ static const struct condition guest_list[] = {
 	{ "enrolled", is_enrolled, "on the host, run: xo enrol NAME", false },
 	{ "links", has_links,
 	  "on the host, run: xo link CALLER CALLEE; load crossover_guest.ko in both VMs", false },
+	{ "policy", has_policy, "write it (crossover-policy(5)), then run: xo serve --check",
+	  false },
 };
 
 /* ------------------------------------------------------------------ the command */

@@ -67,11 +67,12 @@ int xo_cmd_enrol(int argc, char **argv)
 	}
 	if (c == -2 || !xo_words(argc, argv, 1, "the VM's name", &status))
 		return status;
+	/* Before it becomes part of a path. */
 	if (!xo_is_name(argv[optind]))
-		return xo_bad_usage(argv[0],
-				    "'%s' is not a VM name: a lower-case letter, then up to 30 "
-				    "lower-case letters, digits or '-'",
-				    argv[optind]);
+		return xo_fail(argv[0],
+			       "'%s' is not a VM name: use a lower-case letter, then up to 30 "
+			       "lower-case letters, digits or '-'",
+			       argv[optind]);
 	if (!pid)
 		pid = noted_pid(argv[0], argv[optind]);
 	if (!pid)

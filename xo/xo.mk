@@ -33,3 +33,10 @@ $(B)/bin/xo: $(XO_OBJ) $(B)/lib/libcrossover.a
 include test/unit/unit.mk
 
 .PHONY: xo
+
+# A command of another revision, which every module must refuse; only the library tells revisions.
+$(B)/test/xo_old: $(XO_OBJ) $(LIB_SRC) lib/lib.mk xo/xo.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -DXO_ABI_REVISION=0 -DXO_RELEASE='"old"' -static -pthread -o $@ \
+		$(LIB_SRC) $(XO_OBJ) -ljson-c -lbpf -lelf -lz $(XO_LIBS)
+PAYLOAD_TEST += $(B)/test/xo_old
