@@ -99,24 +99,12 @@ void **xo_session_router(struct xo_session *s);
  * ioctl runs any more, the session is still alive. The others are the ioctls of abi.h; `file` is
  * the session's.
  */
-#ifndef XO_WITHOUT_ROUTER
 int xo_router_init(void);
 void xo_router_exit(void);
 int xo_router_arm(struct file *file, struct xo_session *s, const struct xo_g_arm *arm);
 long xo_router_routed(struct file *file, struct xo_session *s, unsigned long arg);
 int xo_router_stat(struct xo_g_route_stat *st);
 void xo_router_release(struct xo_session *s);
-#else
-/* A module built without router.c carries raw calls only. */
-#define xo_router_init		       NULL
-#define xo_router_exit		       NULL
-#define xo_router_arm(file, s, arm)    (-EOPNOTSUPP)
-#define xo_router_routed(file, s, arg) (-EOPNOTSUPP)
-#define xo_router_stat(st)	       (-ENOENT)
-#define xo_router_release(s) \
-	do {                 \
-	} while (0)
-#endif
 
 /* ------------------------------------------------------------------ links and slots (link.c) */
 

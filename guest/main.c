@@ -213,10 +213,7 @@ static int __init xo_init(void)
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		if (fail_step == i + 1)
-			ret = -ECANCELED;
-		else
-			ret = steps[i].init ? steps[i].init() : 0;
+		ret = fail_step == i + 1 ? -ECANCELED : steps[i].init();
 		if (ret) {
 			pr_err("could not %s (error %d): not loaded\n", steps[i].what, ret);
 			undo(i);
