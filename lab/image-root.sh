@@ -125,13 +125,17 @@ programs()
 	ln -sfn "vmlinuz-$release" "$root/boot/vmlinuz"
 }
 
-# Cuts the signatures off the kernel's modules: nothing here asks for them, and checking one takes
-# an emulated second. What is left is byte for byte Debian's module.
-unsign_modules()
+# Cuts off what costs emulated seconds at each load of a module and serves nobody here: the signature
+# and, but for KVM's modules (crossover.ko looks up theirs), type information.
+trim_modules()
 {
 	local magic='~Module signature appended~' module size length
 	find "$root/lib/modules/$release" -name '*.ko' | while read -r module; do
-		[ "$(tail -c 28 "$module")" = "$magic" ] || continue
+		case $module in
+		*/kvm*) ;;
+		*) objcopy -R .BTF "$module" ;;
+		esac
+		[ "$(tail -c 28 "$module" | tr -d '\0')" = "$magic" ] || continue
 		size=$(stat -c %s "$module")
 		# The last field of struct module_signature, big-endian, before the magic string.
 		length=$((0x$(tail -c 32 "$module" | head -c 4 | od -An -tx1 | tr -d ' \n')))
@@ -159,7 +163,7 @@ mkdir "$root"
 unpack
 find_epoch
 drop_useless
-unsign_modules
+trim_modules
 accounts
 pam
 configuration

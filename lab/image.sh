@@ -78,8 +78,25 @@ install_programs()
 	install -m 644 "$here/init-common" "$into/"
 	install -m 644 "$build/ko/lab_console.ko" "$into/"
 	make_initrd "$root/boot/initrd-vm" initrd-vm "${vm_modules[@]}"
-	ln -sfn "vmlinuz-$release" "$root/boot/vmlinuz-vm"
-	find "$into" "$root/usr/lib" "$root/boot" -maxdepth 1 -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+	unpack_kernel "$root/boot/vmlinuz-$release" "$root/boot/vmlinux-vm"
+	install -D -m 644 "$here/vm.conf" "$root/etc/crossover/vm.conf"
+	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
+}
+
+# Debian's kernel as it is inside vmlinuz, without the part that would unpack it: QEMU starts it by
+# its PVH entry. Only what is all zeros is left out.
+unpack_kernel() # VMLINUZ OUTPUT
+{
+	local setup offset length
+	setup=$(od -An -tu1 -j 497 -N 1 "$1" | tr -d ' ')
+	offset=$(od -An -tu4 -j 584 -N 4 "$1" | tr -d ' ')
+	length=$(od -An -tu4 -j 588 -N 4 "$1" | tr -d ' ')
+	# The last four bytes of the payload are its unpacked size.
+	dd if="$1" of="$2.lz4" bs=1M iflag=skip_bytes,count_bytes status=none \
+		skip=$(((setup + 1) * 512 + offset)) count=$((length - 4))
+	"$tools/usr/bin/lz4" -q -d -f "$2.lz4" "$2.full" || die "$1 is not compressed by LZ4"
+	objcopy -R .init.scratch -R .brk "$2.full" "$2"
+	rm "$2.lz4" "$2.full"
 }
 
 sectors() { echo $((($(stat -c %s "$1") + 511) / 512)); }

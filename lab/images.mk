@@ -3,7 +3,7 @@
 include lab/kbuild.mk
 
 LAB_PROGRAMS := $(addprefix $(B)/lab/bin/,lab-agent vm-agent xo-vm)
-LAB_INITS    := $(addprefix lab/,init-common init-host init-vm initrd-common initrd-host initrd-vm)
+LAB_INITS    := $(addprefix lab/,init-common init-host init-vm initrd-common initrd-host initrd-vm vm.conf)
 
 lab-images: $(B)/lab/system.erofs   ## the disk image that the lab boots
 
