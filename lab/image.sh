@@ -29,6 +29,7 @@ vm_modules=(virtio_mmio virtio_blk erofs overlay)
 # emulation.  loglevel=5: warnings reach the console until the agent takes over.
 host_command_line="console=ttyS0 loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check"
 host_command_line+=" random.trust_cpu=on cryptomgr.notests panic=-1 lpj=200000 edd=off"
+host_command_line+=" initcall_blacklist=ftrace_check_for_weak_functions"
 
 # Module files for the named modules and what they need, in the order of loading.
 module_order() # MODULE...
