@@ -22,18 +22,10 @@ static const struct command commands[] = {
 	{ "stat", xo_cmd_stat, "both", "count calls, exits, errors, routed system calls" },
 	{ "doctor", xo_cmd_doctor, "both", "check every condition, say what to do" },
 	{ "ping", xo_cmd_ping, "guest", "make null calls to another VM" },
-#ifdef XO_HAVE_SERVE
 	{ "serve", xo_cmd_serve, "guest", "serve callers as this VM's policy says" },
-#endif
-#ifdef XO_HAVE_SH
 	{ "sh", xo_cmd_sh, "guest", "run a program against another VM's kernel" },
-#endif
-#ifdef XO_HAVE_VM
 	{ "vm", xo_cmd_vm, "host", "start, stop and run commands in the lab's VMs" },
-#endif
-#ifdef XO_HAVE_LAB
 	{ "lab", xo_cmd_lab, "build", "boot the emulated machine and run scripts in it" },
-#endif
 };
 
 #define COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -1,22 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 # The xo command: every xo/*.c, linked statically, so that the same file runs on the machine that
-# built it, in the emulated host and in its VMs. Words whose file is there are offered.
+# built it, in the emulated host and in its VMs.
 XO_SRC := $(filter-out %_main.c,$(wildcard xo/*.c))
-ifeq ($(wildcard xo/stub*.c),)
-XO_SRC := $(filter-out xo/serve.c xo/master.c xo/session.c,$(XO_SRC))
-endif
 XO_OBJ := $(XO_SRC:xo/%.c=$(B)/obj/xo/%.o)
-XO_DEF := $(if $(wildcard xo/sh.c),-DXO_HAVE_SH) $(if $(wildcard xo/vm.c),-DXO_HAVE_VM) \
-          $(if $(wildcard xo/stub*.c),-DXO_HAVE_SERVE) $(if $(wildcard xo/lab.c),-DXO_HAVE_LAB)
 
 xo: $(B)/bin/xo         ## the xo command
 all: xo
 
-$(B)/obj/xo/main.o: XO_MAIN := $(XO_DEF)
-$(B)/obj/xo/main.o: $(wildcard xo/stub*.c xo/sh.c xo/vm.c xo/lab.c)
 $(B)/obj/xo/%.o: xo/%.c xo/xo.mk $(B)/obj/xo/syscall_names.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -D_GNU_SOURCE $(XO_MAIN) -I$(B)/obj/xo -MMD -MP -c -o $@ $<
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -I$(B)/obj/xo -MMD -MP -c -o $@ $<
 
 # Names of all system calls, from the C library's copy of the kernel's table.
 $(B)/obj/xo/syscall_names.h: xo/xo.mk
