@@ -70,13 +70,15 @@ int xo_hooks_init(void)
 
 	error = ftrace_set_filter_ip(&behind_exit_ops, address, 0, 0);
 	if (error) {
-		pr_err("kvm_load_host_xsave_state() has no ftrace entry (%d): this KVM cannot be hooked; use a kernel built with CONFIG_FUNCTION_TRACER\n",
+		pr_err("kvm_load_host_xsave_state() has no ftrace entry (%d): this KVM cannot be "
+		       "hooked; use a kernel built with CONFIG_FUNCTION_TRACER\n",
 		       error);
 		return error;
 	}
 	error = register_ftrace_function(&behind_exit_ops);
 	if (error) {
-		pr_err("ftrace does not attach to kvm_load_host_xsave_state() (%d): see that kernel.ftrace_enabled is 1\n",
+		pr_err("ftrace does not attach to kvm_load_host_xsave_state() (%d): see that "
+		       "kernel.ftrace_enabled is 1\n",
 		       error);
 		ftrace_free_filter(&behind_exit_ops);
 	}

@@ -26,13 +26,13 @@
 #include "reason.h"
 
 /* How long guests get to let go of memory that is about to leave them. */
-#define XO_GRACE_MS 100
+#define XO_GRACE_MS	100
 /* Memory slots of KVM that we take: the board's, then one for each entry of the link table. QEMU
  * counts from 0; KVM itself takes the last three below 32767. */
 #define XO_MEMSLOT_BASE 32000
 /* Guest-physical distance from one of our memory slots to the next. */
-#define XO_GPA_STRIDE 0x800000ULL
-#define XO_GPA_SPAN ((XO_LINKS_PER_VM + 1) * XO_GPA_STRIDE)
+#define XO_GPA_STRIDE	0x800000ULL
+#define XO_GPA_SPAN	((XO_LINKS_PER_VM + 1) * XO_GPA_STRIDE)
 
 enum xo_side {
 	XO_CALLER = 0,
@@ -58,7 +58,7 @@ struct xo_mapping {
 
 enum xo_slot_state {
 	XO_SLOT_FREE = 0,
-	XO_SLOT_POSTED, /* the callee has it, the caller waits */
+	XO_SLOT_POSTED,	   /* the callee has it, the caller waits */
 	XO_SLOT_CANCELLED, /* as POSTED; the caller gave up and waits for the callee's word */
 	XO_SLOT_ORPHAN, /* the caller is gone; taken until the callee lets go of the slot's data */
 };
@@ -74,14 +74,14 @@ struct xo_link {
 	u64 id;
 	u32 engine;
 	u32 slots;
-	struct xo_vm *vm[2]; /* by xo_side; constant */
-	u32 index[2]; /* entry in each VM's table and board; constant */
-	struct xo_memory window; /* xo_mutex */
+	struct xo_vm *vm[2];	      /* by xo_side; constant */
+	u32 index[2];		      /* entry in each VM's table and board; constant */
+	struct xo_memory window;      /* xo_mutex */
 	struct xo_mapping mapping[2]; /* xo_mutex */
 
 	raw_spinlock_t lock; /* guards the rest */
-	bool up; /* calls are taken */
-	bool side_up[2]; /* that VM's guest module said HELLO */
+	bool up;	     /* calls are taken */
+	bool side_up[2];     /* that VM's guest module said HELLO */
 	struct xo_slot slot[XO_SLOTS_PER_LINK];
 	struct {
 		u64 calls, ok, errors, hostdown, cancelled, refused, exits, interrupts, busy;
@@ -89,15 +89,15 @@ struct xo_link {
 };
 
 struct xo_world {
-	u64 wid; /* 0: entry unused */
+	u64 wid;  /* 0: entry unused */
 	u32 kind; /* enum xo_world_kind */
-	s32 pid; /* as claimed */
+	s32 pid;  /* as claimed */
 };
 
 struct xo_vm {
-	struct hlist_node hash; /* by kvm; written under xo_mutex, read under RCU */
-	struct list_head node; /* xo_mutex; ascending wid */
-	struct kvm *kvm; /* one reference */
+	struct hlist_node hash;	      /* by kvm; written under xo_mutex, read under RCU */
+	struct list_head node;	      /* xo_mutex; ascending wid */
+	struct kvm *kvm;	      /* one reference */
 	struct mmu_notifier notifier; /* on kvm->mm: tells when the process dies */
 	char name[XO_NAME_MAX];
 	u64 wid;
@@ -108,13 +108,14 @@ struct xo_vm {
 	struct xo_board *board; /* mapped by both; the guest scribbles on it, so never read */
 
 	bool leaving; /* no hypercall is taken any more; set once, read without a lock */
-	bool dead; /* the process is gone; set once, read without a lock */
+	bool dead;    /* the process is gone; set once, read without a lock */
 
 	raw_spinlock_t lock; /* guards the following */
-	bool up; /* HELLO was said; also read without the lock */
+	bool up;	     /* HELLO was said; also read without the lock */
 	u64 incarnation;
 	u64 event; /* irq.c: where its interrupt goes, 0: nowhere; read without the lock */
-	struct xo_link *link[XO_LINKS_PER_VM]; /* written under both locks, read under RCU or either */
+	struct xo_link
+		*link[XO_LINKS_PER_VM]; /* written under both locks, read under RCU or either */
 	struct xo_world world[XO_WORLDS_PER_VM];
 	u32 worlds;
 
@@ -211,9 +212,9 @@ long xo_ioctl(struct file *file, unsigned int cmd, unsigned long user);
 
 /* Something that a guest caused and an administrator may want to know: rarely, and not as a
  * warning, since a guest could cause it at will. */
-#define xo_note(vm, fmt, ...) \
-	do { \
-		if (__ratelimit(&(vm)->log)) \
+#define xo_note(vm, fmt, ...)                                                       \
+	do {                                                                        \
+		if (__ratelimit(&(vm)->log))                                        \
 			pr_notice("VM '%s': " fmt "\n", (vm)->name, ##__VA_ARGS__); \
 	} while (0)
 

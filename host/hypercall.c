@@ -90,7 +90,9 @@ static int op_hello(struct xo_vm *vm, struct hypercall *hc)
 	hc->out_rdx = XO_ABI_REVISION;
 	hc->has_rdx = true;
 	if (hc->rbx != XO_ABI_REVISION) {
-		xo_note(vm, "its guest module has ABI revision %llu, the host %u; install one build in both",
+		xo_note(vm,
+			"its guest module has ABI revision %llu, the host %u; install one build in "
+			"both",
 			hc->rbx, XO_ABI_REVISION);
 		return -EPROTO;
 	}

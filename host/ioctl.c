@@ -66,8 +66,7 @@ static void describe_vm(struct xo_vm *vm, struct xo_h_vm_info *info)
 		info->links++;
 		info->pinned_pages += vm->link[i]->window.npages;
 	}
-	for_each_possible_cpu(cpu)
-		info->exits += *per_cpu_ptr(vm->exits, cpu);
+	for_each_possible_cpu(cpu) info->exits += *per_cpu_ptr(vm->exits, cpu);
 	info->hypercalls = atomic64_read(&vm->hypercalls);
 	info->refused = atomic64_read(&vm->refused);
 	info->interrupts = atomic64_read(&vm->interrupts);
@@ -141,14 +140,10 @@ static const struct {
 	unsigned int cmd;
 	int (*run)(void *arg);
 } table[] = {
-	{ XO_H_VERSION, h_version },
-	{ XO_H_ENROL, h_enrol },
-	{ XO_H_UNENROL, h_unenrol },
-	{ XO_H_LINK, h_link },
-	{ XO_H_UNLINK, h_unlink },
-	{ XO_H_VM_INFO, h_vm_info },
-	{ XO_H_LINK_INFO, h_link_info },
-	{ XO_H_WORLD_INFO, h_world_info },
+	{ XO_H_VERSION, h_version },	 { XO_H_ENROL, h_enrol },
+	{ XO_H_UNENROL, h_unenrol },	 { XO_H_LINK, h_link },
+	{ XO_H_UNLINK, h_unlink },	 { XO_H_VM_INFO, h_vm_info },
+	{ XO_H_LINK_INFO, h_link_info }, { XO_H_WORLD_INFO, h_world_info },
 };
 
 union argument {
@@ -162,7 +157,7 @@ union argument {
 };
 
 /* What the structures rely on to be read through struct head. */
-#define HEAD_FIRST(type) \
+#define HEAD_FIRST(type)                                                             \
 	static_assert(offsetof(type, revision) == offsetof(struct head, revision) && \
 		      offsetof(type, reason) == offsetof(struct head, reason))
 HEAD_FIRST(struct xo_h_version);

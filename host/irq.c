@@ -12,11 +12,11 @@
 
 /* Event word: vector, index of the vCPU, and a bit that says it is one. One word, so that a sender
  * without the VM's lock never mixes an old vector with a new vCPU. */
-#define EVENT_VECTOR 0xffULL
-#define EVENT_VALID BIT_ULL(31)
+#define EVENT_VECTOR	 0xffULL
+#define EVENT_VALID	 BIT_ULL(31)
 #define EVENT_VCPU_SHIFT 32
 
-#define FIRST_VECTOR 0x20 /* below are exceptions */
+#define FIRST_VECTOR	 0x20 /* below are exceptions */
 
 /*
  * `wish` = vector | apic_id << 32, hostile. The APIC id is the vCPU's id: KVM gives it, and a guest

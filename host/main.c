@@ -24,13 +24,15 @@ static int check_processor(void)
 	u64 misc = 0;
 
 	if (boot_cpu_data.x86_vendor != X86_VENDOR_INTEL || !boot_cpu_has(X86_FEATURE_VMX)) {
-		pr_err("this processor has no Intel VMX, found vendor '%s'; use an Intel processor with virtualization switched on\n",
+		pr_err("this processor has no Intel VMX, found vendor '%s'; use an Intel processor "
+		       "with virtualization switched on\n",
 		       boot_cpu_data.x86_vendor_id);
 		return -ENODEV;
 	}
 	if (rdmsrl_safe(MSR_IA32_VMX_MISC, &misc) ||
 	    !(misc & MSR_IA32_VMX_MISC_VMWRITE_SHADOW_RO_FIELDS)) {
-		pr_err("this processor does not let software write the exit reason (IA32_VMX_MISC is %#llx, bit 29 is needed); use Haswell or later\n",
+		pr_err("this processor does not let software write the exit reason (IA32_VMX_MISC "
+		       "is %#llx, bit 29 is needed); use Haswell or later\n",
 		       misc);
 		return -ENODEV;
 	}
@@ -43,7 +45,8 @@ static int check_kvm_intel(void)
 	struct kobject *module = kset_find_obj(THIS_MODULE->mkobj.kobj.kset, "kvm_intel");
 
 	if (!module) {
-		pr_err("kvm_intel is not loaded; run: modprobe kvm_intel, then load crossover again\n");
+		pr_err("kvm_intel is not loaded; run: modprobe kvm_intel, then load crossover "
+		       "again\n");
 		return -ENODEV;
 	}
 	kobject_put(module);
@@ -54,7 +57,8 @@ static int check_kvm_intel(void)
 static int check_signatures(void)
 {
 	if (THIS_MODULE->taints & BIT(TAINT_FORCED_MODULE)) {
-		pr_err("loaded by force, so KVM's signatures were not checked: refused; build crossover.ko for this kernel\n");
+		pr_err("loaded by force, so KVM's signatures were not checked: refused; build "
+		       "crossover.ko for this kernel\n");
 		return -ENOEXEC;
 	}
 	return 0;

@@ -166,7 +166,10 @@ int xo_memory_map(struct kvm *kvm, const struct xo_memory *memory, u32 memslot, 
 	if (IS_ERR_VALUE(w.hva))
 		return (int)w.hva;
 	*mapping = (struct xo_mapping){
-		.memslot = memslot, .gpa = gpa, .size = w.size, .hva = w.hva,
+		.memslot = memslot,
+		.gpa = gpa,
+		.size = w.size,
+		.hva = w.hva,
 		.file = memory->file,
 	};
 	error = add_memslot(kvm, mapping);
@@ -211,7 +214,8 @@ static bool gpa_free(struct kvm *kvm, u64 gpa, u64 span)
 	int bucket;
 
 	mutex_lock(&kvm->slots_lock);
-	kvm_for_each_memslot(slot, bucket, kvm_memslots(kvm)) {
+	kvm_for_each_memslot(slot, bucket, kvm_memslots(kvm))
+	{
 		u64 start = slot->base_gfn << PAGE_SHIFT;
 
 		if (start < gpa + span && gpa < start + ((u64)slot->npages << PAGE_SHIFT))

@@ -14,7 +14,7 @@ static inline int xo_reason_errno(enum xo_reason reason)
 {
 	switch (reason) {
 #define XO_REASON(code, name, error, sentence, remedy) \
-	case XO_REASON_##name: \
+	case XO_REASON_##name:                         \
 		return -(error);
 #include "crossover/errors.def"
 #undef XO_REASON

@@ -8,6 +8,8 @@
 
 #include <linux/tracepoint.h>
 
+/* clang-format off */
+
 TRACE_EVENT(xo_call,
 	TP_PROTO(u64 link, u64 caller, u64 callee, u32 slot, u64 seq),
 	TP_ARGS(link, caller, callee, slot, seq),
@@ -88,6 +90,7 @@ TRACE_EVENT(xo_teardown,
 		  __get_str(why), __entry->calls)
 );
 
+/* clang-format on */
 #endif
 
 #undef TRACE_INCLUDE_PATH

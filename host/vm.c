@@ -17,8 +17,8 @@
 /* How often to look whether a VM's descriptors were closed under a living process. */
 #define REAP_INTERVAL HZ
 /* What one guest may say in the host's log. */
-#define LOG_INTERVAL (30 * HZ)
-#define LOG_BURST 5
+#define LOG_INTERVAL  (30 * HZ)
+#define LOG_BURST     5
 
 DEFINE_MUTEX(xo_mutex);
 LIST_HEAD(xo_vms);
@@ -56,9 +56,7 @@ struct xo_vm *xo_vm_by_kvm(const struct kvm *kvm)
 	struct xo_vm *vm;
 
 	hash_for_each_possible_rcu(xo_vm_hash, vm, hash, (unsigned long)kvm,
-				   lockdep_is_held(&xo_mutex))
-		if (vm->kvm == kvm)
-			return vm;
+				   lockdep_is_held(&xo_mutex)) if (vm->kvm == kvm) return vm;
 	return NULL;
 }
 
@@ -359,8 +357,7 @@ static u32 count_vms(void)
 	struct list_head *node;
 	u32 n = 0;
 
-	list_for_each(node, &xo_vms)
-		n++;
+	list_for_each(node, &xo_vms) n++;
 	return n;
 }
 
