@@ -92,6 +92,7 @@ enum vm_life {
 	VM_STARTING, /* its directory is locked and QEMU is not up */
 	VM_ENDED,    /* QEMU has gone; only its console is left */
 	VM_ALIVE,
+	VM_HIDDEN, /* its directory is not for this user */
 };
 
 struct vm {
@@ -104,6 +105,9 @@ struct vm {
 
 /* Looks at a VM; an unknown name is VM_ABSENT, not an error. */
 void vm_look(const struct vm_conf *conf, const char *name, struct vm *vm);
+/* As vm_look(), and fails with a sentence unless the VM is there, be it ended. */
+int vm_look_present(const struct vm_conf *conf, const char *name, struct vm *vm,
+		    struct vm_err *err);
 /* As vm_look(), and fails with a sentence unless the VM is alive. */
 int vm_look_alive(const struct vm_conf *conf, const char *name, struct vm *vm, struct vm_err *err);
 /* Claims a name and a CID. Returns the locked directory's fd; *vhost is an fd with that CID. */

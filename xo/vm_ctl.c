@@ -75,25 +75,13 @@ int vm_kill_process(const struct vm *vm, struct vm_err *err)
 	return vm_wait_gone(vm, KILL_MS, err);
 }
 
-/* Looks at a VM that may have ended, but must be there. */
-static int look_present(const struct vm_conf *conf, const char *name, struct vm *vm,
-			struct vm_err *err)
-{
-	if (vm_parse_name(name, err))
-		return -1;
-	vm_look(conf, name, vm);
-	if (vm->life == VM_ABSENT)
-		return vm_fail(err, "There is no VM '%s'; `xo vm ls` lists them.", name);
-	return 0;
-}
-
 static int kill_vm(const struct vm_conf *conf, const char *name, struct vm_err *err)
 {
 	struct vm vm, again;
 	int lock;
 
 	/* Without the lock first: kill must help where a stop or start hangs. */
-	if (look_present(conf, name, &vm, err) || vm_kill_process(&vm, err))
+	if (vm_look_present(conf, name, &vm, err) || vm_kill_process(&vm, err))
 		return -1;
 	lock = vm_dir_lock(&vm, KILL_MS, err);
 	vm_look(conf, name, &again);
@@ -155,7 +143,7 @@ static int stop_vm(const struct vm_conf *conf, const char *name, unsigned int ti
 	struct vm vm;
 	int lock, ret = 0;
 
-	if (look_present(conf, name, &vm, err))
+	if (vm_look_present(conf, name, &vm, err))
 		return -1;
 	lock = vm_dir_lock(&vm, QMP_MS, err);
 	if (lock < 0)

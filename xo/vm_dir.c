@@ -82,8 +82,10 @@ void vm_look(const struct vm_conf *conf, const char *name, struct vm *vm)
 
 	set_dir(conf, name, vm);
 	dir = open(vm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (dir < 0)
+	if (dir < 0) {
+		vm->life = errno == EACCES ? VM_HIDDEN : VM_ABSENT;
 		return;
+	}
 	vm->cid = read_number(dir, "cid");
 	vm->mem = read_number(dir, "memory");
 	vm->cpus = read_number(dir, "cpus");
@@ -95,25 +97,38 @@ void vm_look(const struct vm_conf *conf, const char *name, struct vm *vm)
 	close(dir);
 }
 
-int vm_look_alive(const struct vm_conf *conf, const char *name, struct vm *vm, struct vm_err *err)
+int vm_look_present(const struct vm_conf *conf, const char *name, struct vm *vm, struct vm_err *err)
 {
 	memset(vm, 0, sizeof(*vm));
 	if (vm_parse_name(name, err))
 		return -1;
 	vm_look(conf, name, vm);
-	switch (vm->life) {
-	case VM_ABSENT:
+	if (vm->life == VM_HIDDEN)
+		return vm_fail(err, "VM '%s' is the administrator's. Run this as root.", name);
+	if (vm->life == VM_ABSENT)
 		return vm_fail(err, "There is no VM '%s'; `xo vm ls` lists them.", name);
+	return 0;
+}
+
+int vm_look_alive(const struct vm_conf *conf, const char *name, struct vm *vm, struct vm_err *err)
+{
+	if (vm_look_present(conf, name, vm, err))
+		return -1;
+	switch (vm->life) {
 	case VM_STARTING:
 		return vm_fail(err, "VM '%s' is just being started or taken down; try again.",
 			       name);
 	case VM_ENDED:
 		return vm_fail(err, "VM '%s' has ended; start it again with `xo vm start %s`.",
 			       name, name);
-	case VM_ALIVE:
-		break;
+	default:
+		return 0;
 	}
-	return 0;
+}
+
+static const char *root_hint(void)
+{
+	return errno == EACCES ? " Run this as root." : "";
 }
 
 /* mkdir -p, for RUN_DIR. */
@@ -130,7 +145,7 @@ static int make_dirs(const char *path, struct vm_err *err)
 		*p = '\0';
 		if (mkdir(part, 0755) && errno != EEXIST)
 			return vm_fail(err, "Cannot create %s: %s.%s", part, strerror(errno),
-				       errno == EACCES ? " Run this as root." : "");
+				       root_hint());
 		*p = c;
 		if (!c)
 			return 0;
@@ -227,7 +242,7 @@ static int fill_dir(const struct vm_conf *conf, const struct vm_spec *spec, stru
 	if (claim_cid(conf, &vm->cid, vhost, err))
 		return -1;
 	if (mkdir(vm->dir, 0700)) {
-		vm_fail(err, "Cannot create %s: %s.", vm->dir, strerror(errno));
+		vm_fail(err, "Cannot create %s: %s.%s", vm->dir, strerror(errno), root_hint());
 		goto fail;
 	}
 	dir = open(vm->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -12,7 +12,8 @@
 static const char usage[] =
 	"Usage: xo vm ls [--json]\n"
 	"List the VMs: name, pid of QEMU, vsock address, memory, processors, state.\n"
-	"States: starting, running, paused, ended, unresponsive, or QEMU's own word.\n"
+	"States: starting, running, paused, ended, unresponsive, hidden (from\n"
+	"all but root), or QEMU's own word.\n"
 	"\n"
 	"  --json  one array of objects: name, pid, cid, memory_mib, cpus, state\n";
 
@@ -20,7 +21,9 @@ static void get_state(const struct vm *vm, char *state, size_t size)
 {
 	struct vm_err err;
 
-	if (vm->life == VM_STARTING)
+	if (vm->life == VM_HIDDEN)
+		snprintf(state, size, "hidden");
+	else if (vm->life == VM_STARTING)
 		snprintf(state, size, "starting");
 	else if (vm->life == VM_ENDED)
 		snprintf(state, size, "ended");
