@@ -37,8 +37,9 @@ void ucode_take_stub(const char *name, void *handler);
 void machine_init(void);
 /* Where a page of the emulated machine's memory lies, or NULL if it is not plain memory. */
 void *machine_page(uint64_t page_number);
-/* Start of the emulated memory in this process and its size in bytes. */
-void *machine_memory(void);
+/* Where Bochs keeps the memory block (MACHINE_BLOCK bytes) with that number. */
+#define MACHINE_BLOCK (128UL << 10)
+void *machine_block(uint32_t number);
 
 /* channel.c -------------------------------------------------------------------------------------*/
 
