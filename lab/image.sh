@@ -4,9 +4,8 @@
 # that host and VMs have as their read-only root, from BUILD/lab/root (lab/image-root.sh) and the
 # lab's programs in BUILD/lab/bin. The same input gives the same bytes: their hash keys snapshots.
 #
-# Layout: sector 0 is GRUB's boot sector (erofs leaves its first KiB free), then erofs with all
-# files, then, outside the file system, GRUB, the host's kernel and the host's initrd, which GRUB
-# finds by sector numbers, so that no boot file system has to be read under emulation.
+# Layout: the first KiB is boot code (lab/boot.S; erofs leaves it free), then erofs with all files,
+# then, outside the file system, the host's kernel and initrd, which the boot code finds by sector.
 set -euo pipefail
 export LC_ALL=C
 umask 022
@@ -30,6 +29,13 @@ vm_modules=(virtio_mmio virtio_blk erofs overlay)
 host_command_line="console=ttyS0 loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check"
 host_command_line+=" random.trust_cpu=on cryptomgr.notests panic=-1 lpj=200000 edd=off"
 host_command_line+=" initcall_blacklist=ftrace_check_for_weak_functions"
+
+# Addresses shared with lab/boot.S. The kernel's place is fixed, 16 MiB; the initrd's is behind all
+# that the kernel uses before it looks for one.
+info_at=0xfff000
+initrd_at=0x4000000
+memory_map_at=0x9000
+loads_offset=400
 
 # Module files for the named modules and what they need, in the order of loading.
 module_order() # MODULE...
@@ -102,22 +108,25 @@ unpack_kernel() # VMLINUZ OUTPUT
 
 sectors() { echo $((($(stat -c %s "$1") + 511) / 512)); }
 
-# Appends FILE to the image at a sector boundary; prints "START+COUNT", GRUB's way of naming it.
+# Appends FILE to the image at a sector boundary; prints the number of its first sector.
 append() # IMAGE FILE
 {
 	local start
 	start=$(sectors "$1")
-	dd if="$2" of="$1" bs=512 seek="$start" conv=notrunc,fsync status=none
-	truncate -s $((($(sectors "$1")) * 512)) "$1"
-	echo "$start+$(sectors "$2")"
+	dd if="$2" of="$1" bs=512 seek="$start" conv=notrunc status=none
+	truncate -s $(($(sectors "$1") * 512)) "$1"
+	echo "$start"
 }
 
-little_endian() # NUMBER: eight bytes
+little_endian() # BYTES NUMBER...: each number in that many bytes
 {
-	local i
-	for i in 0 8 16 24 32 40 48 56; do
-		# shellcheck disable=SC2059 # the byte is the format
-		printf "\\x$(printf %02x $(($1 >> i & 255)))"
+	local bytes=$1 number i
+	shift
+	for number in "$@"; do
+		for ((i = 0; i < bytes; i++)); do
+			# shellcheck disable=SC2059 # the byte is the format
+			printf "\\x$(printf %02x $((number >> (8 * i) & 255)))"
+		done
 	done
 }
 
@@ -126,25 +135,44 @@ patch() # FILE OFFSET: from standard input
 	dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# The page before the kernel, with what a kernel entered by PVH is told (include/xen/interface/hvm/
+# start_info.h in Linux): start information, at 64 the kernel's entry for our own boot code, at 128
+# the one module, at 256 the command line. The boot code adds the number of memory map entries.
+info_page() # OUTPUT KERNEL-ELF INITRD-SIZE
+{
+	local entry
+	entry=$(readelf -nW "$2" | sed -n '/(0x00000012)/{s/.*description data: //;p;q}' |
+		awk '{ print "0x" $4 $3 $2 $1 }')
+	[ -n "$entry" ] || die "the kernel $release has no PVH entry"
+	truncate -s 0 "$1"
+	truncate -s 4096 "$1"
+	{
+		little_endian 4 0x336ec578 1 0 1
+		little_endian 8 $((info_at + 128)) $((info_at + 256)) 0 $memory_map_at
+	} | patch "$1" 0
+	little_endian 4 "$entry" | patch "$1" 64
+	little_endian 8 $initrd_at "$3" 0 0 | patch "$1" 128
+	printf '%s' "$host_command_line" | patch "$1" 256
+}
+
 make_bootable() # IMAGE
 {
-	local image=$1 grub=$tools/usr/lib/grub/i386-pc work=$lab/boot kernel initrd core
+	local image=$1 work=$lab/boot initrd_size kernel initrd
 	mkdir -p "$work"
 	make_initrd "$work/initrd" initrd-host "${host_modules[@]}"
-	kernel=$(append "$image" "$root/boot/vmlinuz-$release")
+	initrd_size=$(stat -c %s "$work/initrd")
+	objcopy -O binary -R .bss "$root/boot/vmlinux-vm" "$work/kernel"
+	info_page "$work/info" "$root/boot/vmlinux-vm" "$initrd_size"
+	cat "$work/info" "$work/kernel" > "$work/info+kernel"
+	kernel=$(append "$image" "$work/info+kernel")
 	initrd=$(append "$image" "$work/initrd")
-	printf 'linux (hd0)%s %s\ninitrd (hd0)%s\nboot\n' "$kernel" "$host_command_line" "$initrd" \
-		> "$work/grub.cfg"
-	"$tools/usr/bin/grub-mkimage" -d "$grub" -O i386-pc -p '(hd0)' -c "$work/grub.cfg" \
-		-o "$work/core.img" biosdisk linux
-	core=$(sectors "$image")
-	# GRUB's first sector holds, 12 bytes before its end, where the rest of it lies; the boot
-	# sector holds at 0x5c where that first sector lies.
-	little_endian $((core + 1)) | patch "$work/core.img" 500
-	append "$image" "$work/core.img" > /dev/null
-	cp "$grub/boot.img" "$work/boot.img"
-	little_endian "$core" | patch "$work/boot.img" 92
-	dd if="$work/boot.img" of="$image" bs=512 count=1 conv=notrunc status=none
+
+	gcc -m32 -c -o "$work/boot.o" "$here/boot.S"
+	ld -m elf_i386 -Ttext 0x7c00 -e start --oformat binary -o "$work/boot.bin" "$work/boot.o"
+	little_endian 4 "$kernel" "$(sectors "$work/info+kernel")" $info_at \
+		"$initrd" "$(sectors "$work/initrd")" $initrd_at | patch "$work/boot.bin" $loads_offset
+	dd if="$work/boot.bin" of="$image" bs=1024 count=1 conv=notrunc status=none
+	rm -r "$work"
 }
 
 install_programs

@@ -3,7 +3,7 @@
 include lab/kbuild.mk
 
 LAB_PROGRAMS := $(addprefix $(B)/lab/bin/,lab-agent vm-agent xo-vm)
-LAB_INITS    := $(addprefix lab/,init-common init-host init-vm initrd-common initrd-host initrd-vm vm.conf)
+LAB_INITS    := $(addprefix lab/,init-common init-host init-vm initrd-common initrd-host initrd-vm)
 
 lab-images: $(B)/lab/system.erofs   ## the disk image that the lab boots
 
@@ -12,7 +12,8 @@ $(B)/lab/root.done: $(FETCHED) lab/image-root.sh
 	@lab/image-root.sh $(B)
 	@touch $@
 
-$(B)/lab/system.erofs: $(B)/lab/root.done lab/image.sh $(LAB_INITS) $(LAB_PROGRAMS) $(B)/ko/lab_console.ko
+$(B)/lab/system.erofs: $(B)/lab/root.done lab/image.sh lab/boot.S lab/vm.conf $(LAB_INITS) \
+		$(LAB_PROGRAMS) $(B)/ko/lab_console.ko
 	@echo "  IMAGE   $@"
 	@lab/image.sh $(B)
 
