@@ -66,7 +66,7 @@ failed:
 out:
 	lab_machine_stop(&machine);
 	free(key.inputs);
-	bool keep = status == LAB_EXIT_FAILED || status == LAB_EXIT_TIMEOUT;
+	bool keep = status >= LAB_EXIT_TIMEOUT;
 
 	if (keep && f->run[0])
 		fprintf(stderr, "lab: the logs of this run are in %s\n", f->run);
