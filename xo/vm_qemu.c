@@ -11,7 +11,7 @@
 #define MAX_ARGS    64
 
 /* Mitigations stay as the kernel chooses: the VM must be what a user runs. */
-#define KERNEL_ARGS "console=ttyS0 quiet panic=-1 cryptomgr.notests no_timer_check"
+#define KERNEL_ARGS "console=ttyS0 quiet panic=-1 cryptomgr.notests no_timer_check reboot=t"
 
 static void add(char **argv, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
