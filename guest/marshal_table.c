@@ -30,7 +30,7 @@
 #define LINE(n, called, at, what, res, chunks, ...) \
 	[n] = { .name = called,                     \
 		.where = at,                        \
-		.class = what,                      \
+		.group = what,                      \
 		.result = res,                      \
 		.chunked = chunks,                  \
 		.nr = n,                            \
@@ -48,7 +48,7 @@ const struct xo_syscall xo_syscall_table[XO_SYSCALLS] = {
 };
 
 #define XO_COMMAND(n, called, value, what, how) \
-	{ .name = #called, .nr = n, .cmd = value, .class = XO_CLASS_##what, .arg = how },
+	{ .name = #called, .nr = n, .cmd = value, .group = XO_CLASS_##what, .arg = how },
 #define XO_COMMAND_LOCAL(n, called, value) { .name = #called, .nr = n, .cmd = value, .local = 1 },
 
 static const struct xo_command commands[] = {
@@ -93,7 +93,7 @@ int xo_path_is_local(const char *path, int opened_to_read)
 	return 0;
 }
 
-const char *xo_class_name(unsigned int class)
+const char *xo_class_name(unsigned int group)
 {
 	static const char *const names[XO_CLASS_COUNT] = {
 		[XO_CLASS_INFO] = "info",   [XO_CLASS_READ] = "read", [XO_CLASS_WRITE] = "write",
@@ -101,5 +101,5 @@ const char *xo_class_name(unsigned int class)
 		[XO_CLASS_ADMIN] = "admin",
 	};
 
-	return class < XO_CLASS_COUNT ? names[class] : 0;
+	return group < XO_CLASS_COUNT ? names[group] : 0;
 }

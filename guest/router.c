@@ -139,6 +139,7 @@ static void rewrite(struct pt_regs *regs, struct xo_route *r, u64 nr, const u64 
 	w->nr = nr;
 	memcpy(w->args, args, sizeof(w->args));
 	w->again = d->again;
+	w->made = false;
 	if (d->fate == XO_FATE_CHANGED) {
 		put_args(regs, d->args);
 		return;
@@ -217,7 +218,9 @@ static void probe_exit(void *data, struct pt_regs *regs, long ret)
 	w = &r->calls[n];
 	regs->orig_ax = w->nr;
 	put_args(regs, w->args);
-	if (w->again && regs->ax == 0) {
+	if (w->made)
+		regs->ax = w->result;
+	if (w->made && w->again && !w->result) {
 		regs->ax = w->nr;
 		regs->ip -= SYSCALL_INSN;
 	}
@@ -247,7 +250,6 @@ long xo_router_routed(struct file *file, struct xo_session *s, unsigned long arg
 	struct xo_route *r = smp_load_acquire((struct xo_route **)xo_session_router(s));
 	const struct xo_syscall *sc;
 	struct xo_rewritten *w;
-	long ret;
 	int n;
 
 	n = r ? rewritten_find(r) : -1;
@@ -257,11 +259,16 @@ long xo_router_routed(struct file *file, struct xo_session *s, unsigned long arg
 	sc = xo_syscall_find(w->nr);
 	if (!sc)
 		return -EINVAL;
-	if (w->again)
-		return page_in(sc, w->args);
-	ret = xo_route_call(file, sc, w->args);
-	xo_count(w->nr, ret < 0 ? XO_COUNT_ERRORS : XO_COUNT_REMOTE);
-	return ret;
+	if (w->again) {
+		w->result = page_in(sc, w->args);
+	} else {
+		w->result = xo_route_call(file, sc, w->args);
+		xo_count(w->nr, XO_COUNT_REMOTE);
+		if (w->result < 0 && w->result >= -MAX_ERRNO)
+			xo_count(w->nr, XO_COUNT_ERRORS);
+	}
+	w->made = true;
+	return 0;
 }
 
 static void probes_off(void)

@@ -6,6 +6,7 @@
  *   router_decide.c where a call runs; in the probe, so it never sleeps or faults
  *   router_call.c   the ioctl that a routed call became: marshals and calls, in process context
  *   router_file.c   placeholders: the program's descriptors of the callee's files
+ *   router_mmap.c   mmap() of a placeholder
  *   marshal*.c      the table, and one call as a message
  */
 #ifndef XO_ROUTER_H
@@ -24,6 +25,8 @@ struct xo_rewritten {
 	u64 nr;
 	u64 args[XO_SYSCALL_ARGS];
 	bool again; /* the call is to be made once more: what decides was paged out */
+	bool made;  /* the ioctl has run: */
+	s64 result; /* all 64 bits, of which an ioctl gives back but 32 */
 };
 
 /* The router's state of a session, from its XO_G_ARM on. */
@@ -48,6 +51,7 @@ enum xo_fate {
 struct xo_decision {
 	enum xo_fate fate;
 	bool again; /* REMOTE, to page in what decides, then once more */
+	bool known; /* ANSWER: the refusal is what the table says of this call */
 	s64 answer;
 	u64 args[XO_SYSCALL_ARGS];
 };
@@ -64,6 +68,16 @@ bool xo_is_remote(const struct file *file, const struct file *session);
 /* The callee's number for a placeholder, and its type (S_IFMT bits). */
 u32 xo_remote_fd(const struct file *file);
 umode_t xo_remote_type(const struct file *file);
+struct xo_session *xo_remote_session(const struct file *file);
+
+/*
+ * mmap() with the program's `args` of a placeholder: private copies, and shared ones that cannot be
+ * written. Context: process, may sleep. The other two are the placeholder's side of it.
+ */
+struct xo_copy;
+long xo_route_mmap(struct file *file, const u64 *args);
+int xo_remote_mmap(struct file *file, struct vm_area_struct *vma);
+struct xo_copy **xo_remote_copy(const struct file *file);
 
 /*
  * A descriptor for what the callee is about to open: made first, since a table that is full must be
@@ -87,8 +101,8 @@ long xo_route_call(struct file *session, const struct xo_syscall *sc, const u64 
 enum xo_count {
 	XO_COUNT_LOCAL,
 	XO_COUNT_REMOTE,
-	XO_COUNT_ENOSYS,
-	XO_COUNT_ERRORS,
+	XO_COUNT_ENOSYS, /* not made: the table does not know it, or a process was to be made */
+	XO_COUNT_ERRORS, /* remote ones that failed, and those that the table refuses */
 };
 void xo_count(u64 nr, enum xo_count what);
 

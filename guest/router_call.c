@@ -68,6 +68,8 @@ static s64 call(struct xo_session *s, struct routed *q, u32 nr)
 		return err;
 	if (q->result == -EINTR && signal_pending(current))
 		return -ERESTARTSYS;
+	if (q->result == -EPIPE && q->frame.sc->group == XO_CLASS_WRITE)
+		send_sig(SIGPIPE, current, 0); /* the stub ignored its own */
 	return q->result;
 }
 
@@ -158,7 +160,8 @@ static long call_for_fd(struct xo_session *s, struct routed *q, struct file *ses
 
 /*
  * read, write and their kin with any length. A slot's worth at a time, until one comes short: so a
- * file gives all it has, and what else is read gives what is there now.
+ * file or device gives all it has. What else is read gives a slot's worth at most, since asking for
+ * more could wait where the program's own kernel would not.
  */
 static s64 call_chunked(struct xo_session *s, struct routed *q)
 {
@@ -166,7 +169,8 @@ static s64 call_chunked(struct xo_session *s, struct routed *q)
 	u64 rest = min_t(u64, f->args[2], MAX_RW_COUNT), done = 0;
 	bool at = f->sc->nr == __NR_pread64 || f->sc->nr == __NR_pwrite64;
 	umode_t type = xo_remote_type(q->files[0]);
-	bool whole = S_ISREG(type) || S_ISBLK(type) || f->sc->class == XO_CLASS_WRITE;
+	bool whole =
+		S_ISREG(type) || S_ISBLK(type) || S_ISCHR(type) || f->sc->group == XO_CLASS_WRITE;
 	s64 ret;
 
 	for (;;) {
@@ -238,11 +242,25 @@ static long call_vector(struct file *session, struct routed *q, bool write, cons
 	return done ? done : ret;
 }
 
+static long map_file(struct file *session, const u64 *args)
+{
+	struct file *file = fget((u32)args[4]);
+	long ret = -EBADF;
+
+	if (file && xo_is_remote(file, session))
+		ret = xo_route_mmap(file, args);
+	if (file)
+		fput(file);
+	return ret;
+}
+
 long xo_route_call(struct file *session, const struct xo_syscall *sc, const u64 *args)
 {
 	struct routed *q;
 	long ret;
 
+	if (sc->nr == __NR_mmap)
+		return map_file(session, args);
 	q = kzalloc(sizeof(*q), GFP_KERNEL);
 	if (!q)
 		return -ENOMEM;

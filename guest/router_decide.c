@@ -9,6 +9,7 @@
 #include <linux/fcntl.h>
 #include <linux/fdtable.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
@@ -247,6 +248,10 @@ static void decide_special(const struct xo_route *r, struct file *session, u64 n
 		if (fd_is_remote(session, d->args[0]))
 			d->fate = XO_FATE_REMOTE;
 		return;
+	case __NR_mmap:
+		if (!(d->args[3] & MAP_ANONYMOUS) && fd_is_remote(session, d->args[4]))
+			d->fate = XO_FATE_REMOTE;
+		return;
 	case __NR_kill:
 	case __NR_tkill:
 	case __NR_tgkill:
@@ -323,6 +328,7 @@ void xo_decide(const struct xo_route *r, struct file *session, u64 nr, struct xo
 			answer(d, -(s64)sc->err);
 		break;
 	case XO_WHERE_REFUSED:
+		d->known = true;
 		answer(d, -(s64)sc->err);
 		break;
 	case XO_WHERE_SPECIAL:

@@ -22,7 +22,8 @@ struct remote {
 	struct file *session; /* reference: the session lives as long as its placeholders */
 	u32 fd;		      /* the callee's */
 	umode_t type;
-	bool open; /* fd is to be closed */
+	bool open;	      /* fd is to be closed */
+	struct xo_copy *copy; /* being mapped */
 	wait_queue_head_t wait;
 	struct delayed_work again;
 };
@@ -44,6 +45,16 @@ u32 xo_remote_fd(const struct file *file)
 umode_t xo_remote_type(const struct file *file)
 {
 	return ((struct remote *)file->private_data)->type;
+}
+
+struct xo_session *xo_remote_session(const struct file *file)
+{
+	return xo_session_of_file(((struct remote *)file->private_data)->session);
+}
+
+struct xo_copy **xo_remote_copy(const struct file *file)
+{
+	return &((struct remote *)file->private_data)->copy;
 }
 
 /* When a process ends its session is closed right after its placeholders, and all that the callee
@@ -107,7 +118,7 @@ static __poll_t poll(struct file *file, struct poll_table_struct *pt)
 		return EPOLLERR;
 	if (ret > 0 && ask.revents)
 		return mangle_poll((u16)ask.revents);
-	if (!poll_does_not_wait(pt))
+	if (waitqueue_active(&r->wait))
 		mod_delayed_work(system_wq, &r->again, msecs_to_jiffies(POLL_AGAIN_MS));
 	return 0;
 }
@@ -124,6 +135,7 @@ static void show_fdinfo(struct seq_file *m, struct file *file)
 static const struct file_operations plain_fops = {
 	.owner = THIS_MODULE,
 	.release = release,
+	.mmap = xo_remote_mmap,
 	.show_fdinfo = show_fdinfo,
 	.llseek = noop_llseek,
 };

@@ -82,7 +82,7 @@ struct xo_arg {
 struct xo_syscall {
 	const char *name; /* NULL: not in the table */
 	__u8 where;	  /* enum xo_where */
-	__u8 class;	  /* enum xo_class */
+	__u8 group;	  /* enum xo_class */
 	__u8 result;	  /* enum xo_result */
 	__u8 chunked;	  /* longer buffers than a slot holds go in several calls */
 	__u16 nr;
@@ -95,7 +95,7 @@ struct xo_command {
 	__u32 cmd;
 	__u16 nr;	   /* SYS_ioctl or SYS_fcntl */
 	__u8 local;	   /* acts on the descriptor's number: runs in the caller's VM */
-	__u8 class;	   /* enum xo_class */
+	__u8 group;	   /* enum xo_class */
 	struct xo_arg arg; /* argument 2 */
 	const char *name;
 };
@@ -114,7 +114,7 @@ const struct xo_command *xo_command_find(__u32 nr, __u32 cmd);
 /* May a caller ask for this call? Only then are all its pointers declared. Others: ENOSYS. */
 static inline int xo_syscall_goes(const struct xo_syscall *sc)
 {
-	return sc->class != XO_CLASS_NONE;
+	return sc->group != XO_CLASS_NONE;
 }
 
 /* Is `path` on the list XO_LOCAL_PATH, or, opened to be read, below one of XO_LOCAL_DATA? */
@@ -123,7 +123,7 @@ int xo_path_is_local(const char *path, int opened_to_read);
 #define XO_LOCAL_PATH_MAX 64 /* longer than all paths and prefixes of those lists */
 
 /* "read", "write", ... of an enum xo_class; NULL if there is none. */
-const char *xo_class_name(unsigned int class);
+const char *xo_class_name(unsigned int group);
 
 static inline int xo_arg_is_string(const struct xo_arg *a)
 {
