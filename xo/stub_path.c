@@ -58,7 +58,7 @@ static uint32_t access_of(const struct xo_stub_call *c)
 {
 	unsigned int flags = flags_of(c, XO_ARG_OFLAGS);
 
-	switch (c->sc->class) {
+	switch (c->sc->group) {
 	case XO_CLASS_WRITE:
 	case XO_CLASS_ADMIN:
 		return XO_ACCESS_WRITE;
@@ -175,7 +175,7 @@ static int pin_object(struct xo_stub_call *c, unsigned int i)
 	err = pin(c, i, dir_of(c, i), text_of(c, i), follow ? 0 : O_NOFOLLOW);
 	if (err)
 		return err;
-	if (c->sc->class == XO_CLASS_OPEN && !follow && !(oflags & O_PATH)) {
+	if (c->sc->group == XO_CLASS_OPEN && !follow && !(oflags & O_PATH)) {
 		if (fstat(c->pin[i], &st))
 			return -errno;
 		if (S_ISLNK(st.st_mode))
@@ -314,9 +314,9 @@ static bool changes_by_fd(const struct xo_stub_call *c)
 
 	if (c->nr == SYS_ioctl) {
 		cmd = xo_command_find(c->nr, c->wire[1]);
-		return cmd && cmd->class == XO_CLASS_WRITE;
+		return cmd && cmd->group == XO_CLASS_WRITE;
 	}
-	return c->sc->class == XO_CLASS_WRITE && c->fd[0] >= 0 && c->arg[0].kind == XO_ARG_FD &&
+	return c->sc->group == XO_CLASS_WRITE && c->fd[0] >= 0 && c->arg[0].kind == XO_ARG_FD &&
 	       !c->sc->chunked;
 }
 
