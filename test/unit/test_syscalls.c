@@ -49,13 +49,16 @@ static void every_line_is_whole(void **state)
 	{
 		lines++;
 		assert_in_range(sc->where, XO_WHERE_LOCAL, XO_WHERE_SPECIAL);
-		assert_true(sc->class < XO_CLASS_COUNT);
-		assert_int_equal(!!sc->err, sc->where == XO_WHERE_REFUSED || sc->where == XO_WHERE_NO_REMOTE);
+		assert_true(sc->group < XO_CLASS_COUNT);
+		assert_int_equal(!!sc->err,
+				 sc->where == XO_WHERE_REFUSED || sc->where == XO_WHERE_NO_REMOTE);
 		/* what can be remote has a class, and what has none cannot */
 		if (sc->where != XO_WHERE_SPECIAL)
 			assert_int_equal(xo_syscall_goes(sc),
-					 sc->where == XO_WHERE_REMOTE || sc->where == XO_WHERE_BY_FD ||
-						 sc->where == XO_WHERE_BY_PATH || sc->where == XO_WHERE_BY_PID);
+					 sc->where == XO_WHERE_REMOTE ||
+						 sc->where == XO_WHERE_BY_FD ||
+						 sc->where == XO_WHERE_BY_PATH ||
+						 sc->where == XO_WHERE_BY_PID);
 	}
 	assert_true(lines >= 150);
 }
