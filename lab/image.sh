@@ -57,9 +57,9 @@ make_initrd() # OUTPUT INIT MODULE...
 	local output=$1 init=$2 tree=$lab/initrd.tree module name
 	shift 2
 	rm -rf "$tree"
-	mkdir -p "$tree"/{bin,dev,modules,system,layer,root}
+	mkdir -p "$tree"/{bin,dev,sys,modules,system,layer,root}
 	cp "$root/usr/bin/busybox" "$tree/bin/"
-	for name in sh mount insmod usleep mkdir switch_root; do
+	for name in sh mount umount insmod usleep mkdir mv switch_root; do
 		ln -s busybox "$tree/bin/$name"
 	done
 	install -m 755 "$here/$init" "$tree/init"

@@ -36,8 +36,8 @@ void lab_bochs_config(const struct lab_options *o, char *text, size_t size)
 		"vgaromimage: file=$BXSHARE/VGABIOS-lgpl-latest\n"
 		"boot: disk\n"
 		"ata0: enabled=1, ioaddr1=0x1f0, ioaddr2=0x3f0, irq=14\n"
-		"ata0-master: type=disk, path=system.img, mode=flat\n"
-		"ata0-slave: type=disk, path=payload.img, mode=flat\n"
+		"ata0-master: type=disk, path=system.img, mode=flat, model=XO-SYSTEM\n"
+		"ata0-slave: type=disk, path=payload.img, mode=flat, model=XO-PAYLOAD\n"
 		"pci: enabled=1, chipset=i440fx\n"
 		"cpu: model=corei7_haswell_4770, count=%u:1:1, ips=50000000, "
 		"reset_on_triple_fault=1, ignore_bad_msrs=1\n"
@@ -155,17 +155,19 @@ static int choose_snapshot(const struct lab_folders *f, const struct lab_key *ke
 	lab_path(path, "%s/.lock-%s", folder, key->name);
 	if (lab_make_folders(folder, err))
 		return -1;
-	m->snapshot_lock = lab_lock(path, LOCK_SH, err);
+	m->snapshot_lock = lab_lock(path, LOCK_SH | LOCK_NB, err);
+	if (m->snapshot_lock < 0) {
+		lab_say("another run is making the snapshot of this machine; waiting for it");
+		m->snapshot_lock = lab_lock(path, LOCK_SH, err);
+	}
 	if (m->snapshot_lock < 0)
 		return -1;
 	m->resumed = !access(m->snapshot, F_OK);
 	if (m->resumed)
 		return 0;
-	if (flock(m->snapshot_lock, LOCK_EX | LOCK_NB)) {
-		lab_say("another run is making the snapshot for this machine; waiting for it");
-		while (flock(m->snapshot_lock, LOCK_EX) && errno == EINTR)
-			;
-	}
+	/* Of several that come here only one makes it; for the others it is there afterwards. */
+	while (flock(m->snapshot_lock, LOCK_EX) && errno == EINTR)
+		;
 	m->resumed = !access(m->snapshot, F_OK);
 	if (m->resumed)
 		return flock(m->snapshot_lock, LOCK_SH);
