@@ -29,6 +29,7 @@ settled() {
 host_up; guest_up mgr; guest_up web
 linked || xo link mgr web || fail "xo link mgr web"
 serve_stop
+for _ in 1 2 3 4 5 6 7 8 9 10; do mgr $raw ping web 1 2>&1 | grep -q refused && break; sleep 0.2; done
 op "nobody serves" 'Connection refused' ping web 1
 serve_raw
 before=$(link_stat calls)
