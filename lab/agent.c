@@ -140,6 +140,7 @@ static void work(void)
 	vms_prepare();
 	put_files();
 	status = job_run();
+	channel_progress("script ended with status %d", status);
 	vms_send_logs();
 	channel_call(LAB_END, (uint32_t)status, NULL, 0);
 }

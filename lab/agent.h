@@ -12,13 +12,14 @@
 
 #include "channel.h"
 
-#define XO_VM	   "/usr/lib/crossover/xo-vm"
-#define VM_FOLDER  "/run/crossover/vm"
-#define PAYLOAD	   "/opt/crossover"
-#define JOB	   PAYLOAD "/.lab" /* what xo lab put into the payload for the agent */
-#define WORK	   "/run/crossover/lab"
-#define MAX_VMS	   32
-#define NAME_BYTES 64
+#define XO_VM	     "/usr/lib/crossover/xo-vm"
+#define VM_FOLDER    "/run/crossover/vm"
+#define ENDED_FOLDER "/run/crossover/console"
+#define PAYLOAD	     "/opt/crossover"
+#define JOB	     PAYLOAD "/.lab" /* what xo lab put into the payload for the agent */
+#define WORK	     "/run/crossover/lab"
+#define MAX_VMS	     32
+#define NAME_BYTES   64
 
 struct vm {
 	char name[NAME_BYTES];

@@ -185,15 +185,32 @@ static void send_logs_of(const char *name)
 		send_log(name, path);
 }
 
-void vms_send_logs(void)
+/* Calls `visit` with every name in a folder. */
+static void each_entry(const char *path, void (*visit)(const char *name))
 {
-	DIR *folder = opendir(VM_FOLDER);
+	DIR *folder = opendir(path);
 	struct dirent *entry;
 
 	while (folder && (entry = readdir(folder))) {
 		if (entry->d_name[0] != '.' && strlen(entry->d_name) < NAME_BYTES)
-			send_logs_of(entry->d_name);
+			visit(entry->d_name);
 	}
 	if (folder)
 		closedir(folder);
+}
+
+/* NAME.log: consoles of the VMs of that name that were stopped or killed. */
+static void send_ended(const char *file)
+{
+	char path[PATH_MAX], name[NAME_BYTES];
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(file, "."), file);
+	snprintf(path, sizeof(path), ENDED_FOLDER "/%s", file);
+	send_log(name, path);
+}
+
+void vms_send_logs(void)
+{
+	each_entry(ENDED_FOLDER, send_ended);
+	each_entry(VM_FOLDER, send_logs_of);
 }

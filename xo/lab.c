@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* `xo lab`: the emulated machine, its host and its VMs. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lab.h"
 
@@ -37,6 +39,20 @@ static void note_command(const struct lab_folders *f, int argc, char **argv)
 	text[strlen(text)] = '\n';
 	lab_path(path, "%s/what", f->run);
 	lab_write_file(path, text, strlen(text), 0644, &ignored);
+}
+
+/* What the user names must be there before anything is made. */
+static int check_files(const struct lab_options *o, struct lab_error *err)
+{
+	if (o->script && strcmp(o->script, "-") && access(o->script, R_OK))
+		return lab_error(err, "the script %s cannot be read: %s", o->script,
+				 strerror(errno));
+	for (unsigned int i = 0; i < o->put_count; i++) {
+		if (access(o->puts[i].local, R_OK))
+			return lab_error(err, "%s, which is to be put, cannot be read: %s",
+					 o->puts[i].local, strerror(errno));
+	}
+	return 0;
 }
 
 static int run_machine(struct lab_folders *f, const struct lab_options *o, int argc, char **argv)
@@ -97,7 +113,8 @@ int xo_cmd_lab(int argc, char **argv)
 		return LAB_EXIT_USAGE;
 	}
 	options = malloc(sizeof(*options));
-	if (!options || lab_parse(argc - 1, argv + 1, options, &err)) {
+	if (!options || lab_parse(argc - 1, argv + 1, options, &err) ||
+	    check_files(options, &err)) {
 		fprintf(stderr, "xo lab %s: %s\n", word, options ? err.text : "no memory");
 		free(options);
 		return LAB_EXIT_USAGE;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -260,9 +261,14 @@ int lab_snapshot_keep(struct lab_machine *m, const struct lab_key *key, struct l
 void lab_machine_stop(struct lab_machine *m)
 {
 	if (m->pid > 0) {
+		struct rusage used = { 0 };
+
 		kill(m->pid, SIGKILL);
-		while (waitpid(m->pid, NULL, 0) < 0 && errno == EINTR)
+		while (wait4(m->pid, NULL, 0, &used) < 0 && errno == EINTR)
 			;
+		lab_say("lab ended; Bochs used %.1f s of CPU time",
+			(double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+				(double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6);
 	}
 	m->pid = 0;
 	if (m->snapshot_new[0])

@@ -14,6 +14,8 @@
 
 #include "lab.h"
 
+#define KEPT_RUNS 10 /* failed runs whose logs are still there */
+
 void lab_path(char *path, const char *format, ...)
 {
 	va_list ap;
@@ -164,31 +166,12 @@ int lab_run_begin(struct lab_folders *f, struct lab_error *err)
 	if (lab_make_folders(f->run, err))
 		return -1;
 	lab_path(path, "%s/lock", f->run);
-	f->lock = lab_lock(path, LOCK_EX | LOCK_NB, err);
+	f->lock = lab_lock(path, LOCK_EX, err);
 	if (f->lock < 0)
 		return -1;
 	lab_path(path, "%s/pid", f->run);
 	snprintf(pid, sizeof(pid), "%d\n", getpid());
 	return lab_write_file(path, pid, strlen(pid), 0644, err);
-}
-
-static const char *const big[] = { "payload.img", "stage", "state", "system.img", "lock" };
-
-void lab_run_end(struct lab_folders *f, bool keep)
-{
-	char path[PATH_MAX];
-
-	if (!f->run[0])
-		return;
-	for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++) {
-		lab_path(path, "%s/%s", f->run, big[i]);
-		lab_remove_tree(path);
-	}
-	if (!keep)
-		lab_remove_tree(f->run);
-	if (f->lock >= 0)
-		close(f->lock);
-	f->lock = -1;
 }
 
 /* Calls `visit` for every run, newest last, with its folder and, if it is alive, its pid. */
@@ -227,6 +210,49 @@ static void each_run(const struct lab_folders *f,
 	}
 	if (count >= 0)
 		free(entries);
+}
+
+struct count {
+	int dead;
+	int to_remove;
+};
+
+static void count_dead(const char *folder, const char *id, pid_t pid, void *data)
+{
+	((struct count *)data)->dead += pid == 0;
+}
+
+static void remove_oldest(const char *folder, const char *id, pid_t pid, void *data)
+{
+	struct count *c = data;
+
+	if (pid || c->to_remove <= 0)
+		return;
+	c->to_remove--;
+	lab_remove_tree(folder);
+}
+
+static const char *const big[] = { "payload.img", "stage", "state", "system.img", "lock" };
+
+void lab_run_end(struct lab_folders *f, bool keep)
+{
+	struct count c = { 0, 0 };
+	char path[PATH_MAX];
+
+	if (!f->run[0])
+		return;
+	for (size_t i = 0; i < sizeof(big) / sizeof(big[0]); i++) {
+		lab_path(path, "%s/%s", f->run, big[i]);
+		lab_remove_tree(path);
+	}
+	if (!keep)
+		lab_remove_tree(f->run);
+	if (f->lock >= 0)
+		close(f->lock);
+	f->lock = -1;
+	each_run(f, count_dead, &c);
+	c.to_remove = c.dead - KEPT_RUNS;
+	each_run(f, remove_oldest, &c);
 }
 
 static void list_run(const char *folder, const char *id, pid_t pid, void *data)
