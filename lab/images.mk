@@ -5,6 +5,8 @@ include lab/kbuild.mk
 LAB_PROGRAMS := $(addprefix $(B)/lab/bin/,lab-agent vm-agent xo-vm)
 LAB_INITS    := $(addprefix lab/,init-common init-host init-vm initrd-common initrd-host initrd-vm)
 
+all: lab-images
+
 lab-images: $(B)/lab/system.erofs   ## the disk image that the lab boots
 
 $(B)/lab/root.done: $(FETCHED) lab/image-root.sh
