@@ -66,9 +66,11 @@ static int run_machine(struct lab_folders *f, const struct lab_options *o, int a
 	if (lab_run_begin(f, &err))
 		goto failed;
 	note_command(f, argc, argv);
-	if (lab_key_make(f, o, &key, &err))
+	if (lab_check_bochs(f, &err))
 		goto failed;
 	lab_say("bochs-bin unmodified: its SHA-256 is the Debian package's");
+	if (lab_key_make(f, o, &key, &err))
+		goto failed;
 	if (lab_payload_make(f, o, &err))
 		goto failed;
 	lab_say("payload built");

@@ -123,6 +123,16 @@ int lab_execute(char *const argv[], const char *tools, char **output, struct lab
 /* Libraries of the unpacked packages for a program that is about to be executed. */
 void lab_tools_environment(const char *tools);
 
+/* lab_config.c ---------------------------------------------------------------------------------*/
+
+/*
+ * Bochs's configuration. Its paths are relative to the run's folder, so it is the same for every
+ * run of one shape, and a part of the key.
+ */
+void lab_bochs_config(const struct lab_options *o, char *text, size_t size);
+/* "NAME MEM CPUS" for each VM, in the order of their names. */
+void lab_shape_text(const struct lab_options *o, char *text, size_t size);
+
 /* lab_key.c -------------------------------------------------------------------------------------*/
 
 struct lab_key {
@@ -130,7 +140,9 @@ struct lab_key {
 	char name[LAB_HEX + 1]; /* their SHA-256 */
 };
 
-/* Hash everything that is in a snapshot, and refuse a Bochs that is not the package's. */
+/* Refuse a Bochs that is not the package's. */
+int lab_check_bochs(const struct lab_folders *f, struct lab_error *err);
+/* Hash everything that is in a snapshot; leaves RUN/inputs. */
 int lab_key_make(const struct lab_folders *f, const struct lab_options *o, struct lab_key *key,
 		 struct lab_error *err);
 
@@ -150,13 +162,6 @@ struct lab_machine {
 	int snapshot_lock; /* shared while resuming, exclusive while saving */
 };
 
-/*
- * Bochs's configuration. Its paths are relative to the run's folder, so it is the same for every
- * run of one shape, and a part of the key.
- */
-void lab_bochs_config(const struct lab_options *o, char *text, size_t size);
-/* "NAME MEM CPUS" for each VM, in the order of their names. */
-void lab_shape_text(const struct lab_options *o, char *text, size_t size);
 int lab_machine_start(const struct lab_folders *f, const struct lab_options *o,
 		      const struct lab_key *key, struct lab_machine *m, struct lab_error *err);
 /* The machine was saved and its kernel logs are clean: keep the snapshot. */

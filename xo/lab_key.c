@@ -74,6 +74,14 @@ static int cached_sha256(const struct lab_folders *f, const char *path, char hex
 	return rename(temporary, cache) ? lab_error(err, "%s: %s", cache, strerror(errno)) : 0;
 }
 
+static int make_cache(const struct lab_folders *f, struct lab_error *err)
+{
+	char path[PATH_MAX];
+
+	lab_path(path, "%s/hash", f->lab);
+	return lab_make_folders(path, err);
+}
+
 static int add_hash(const struct lab_folders *f, FILE *to, const char *label, const char *path,
 		    struct lab_error *err)
 {
@@ -129,12 +137,12 @@ static int add_ucode(const struct lab_folders *f, FILE *to, struct lab_error *er
 	return mark ? 0 : lab_error(err, "%s does not say '%s': run make", path, MARK);
 }
 
-static int check_bochs(const struct lab_folders *f, struct lab_error *err)
+int lab_check_bochs(const struct lab_folders *f, struct lab_error *err)
 {
 	char path[PATH_MAX], hex[LAB_HEX + 1];
 
 	lab_path(path, "%s/tools/usr/bin/bochs-bin", f->build);
-	if (cached_sha256(f, path, hex, err))
+	if (make_cache(f, err) || cached_sha256(f, path, hex, err))
 		return -1;
 	if (strcmp(hex, BOCHS_SHA256))
 		return lab_error(err,
@@ -177,8 +185,7 @@ int lab_key_make(const struct lab_folders *f, const struct lab_options *o, struc
 	FILE *to;
 	int result;
 
-	lab_path(path, "%s/hash", f->lab);
-	if (lab_make_folders(path, err) || check_bochs(f, err))
+	if (make_cache(f, err))
 		return -1;
 	to = open_memstream(&key->inputs, &size);
 	if (!to)
