@@ -96,8 +96,9 @@ configuration()
 	: > "$etc/resolv.conf"
 	: > "$etc/motd"
 	ln -sfn ../proc/self/mounts "$etc/mtab"
-	ln -sfn /run/lock "$root/var/lock"
-	ln -sfn /run "$root/var/run"
+	rm -rf "$root/var/lock" "$root/var/run"
+	ln -s /run/lock "$root/var/lock"
+	ln -s /run "$root/var/run"
 	mkdir -p "$root/var/log" "$root/var/mail" "$root/var/spool" "$root/srv" "$root/mnt" "$root/opt"
 }
 
