@@ -84,7 +84,8 @@ failed:
 out:
 	lab_machine_stop(&machine);
 	free(key.inputs);
-	bool keep = status >= LAB_EXIT_TIMEOUT;
+	/* To end `xo lab up` by xo lab down is no failure. */
+	bool keep = status >= LAB_EXIT_TIMEOUT && (o->script || status < LAB_EXIT_SIGNAL);
 
 	if (keep && f->run[0])
 		fprintf(stderr, "lab: the logs of this run are in %s\n", f->run);

@@ -120,7 +120,8 @@ static int choose_snapshot(const struct lab_folders *f, const struct lab_key *ke
 	}
 	if (m->snapshot_lock < 0)
 		return -1;
-	m->resumed = !access(m->snapshot, F_OK);
+	/* The time of last use, by which prune() chooses. */
+	m->resumed = !utimensat(AT_FDCWD, m->snapshot, NULL, 0);
 	if (m->resumed)
 		return 0;
 	/* Of several that come here only one makes it; for the others it is there afterwards. */
