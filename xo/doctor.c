@@ -376,12 +376,12 @@ static int examine(const struct condition *list, size_t count, json_object *root
 	return status;
 }
 
-/* With neither module loaded: a machine that can run VMs is a host. */
+/* With neither module loaded: a machine that is no VM, or a VM that runs VMs, is a host. */
 static bool looks_like_host(void)
 {
 	if (exists("/sys/module/crossover_guest"))
 		return false;
-	return exists("/sys/module/crossover") || cpu_has("vmx") || !cpu_has("hypervisor");
+	return exists("/sys/module/crossover") || !cpu_has("hypervisor") || exists("/dev/kvm");
 }
 
 int xo_cmd_doctor(int argc, char **argv)
