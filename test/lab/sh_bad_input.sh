@@ -15,6 +15,8 @@ expect_status "no permission" 125 mgr setpriv --reuid 1000 --clear-groups /opt/c
 expect_says sentence 'ermission'
 expect_status "no link from here" 125 mgr xo sh plain -- true;	expect_says sentence 'plain'
 expect_status "the wrong way round" 125 web xo sh mgr -- true;	expect_says sentence 'mgr'
-expect_status "unenrolled VM" 1 vm plain insmod $KO/crossover_guest.ko
+expect_status "unenrolled VM" 125 vm plain sh -c "insmod $KO/crossover_guest.ko; xo sh web -- true"
+expect_says sentence 'not enrolled: .*xo enrol'
+expect_status "its module goes again" 0 vm plain rmmod crossover_guest
 expect_eq "still one link" "$(xo ls --json | jq '.links | length')" 1
 expect_eq "and two VMs" "$(xo ls --json | jq '.vms | length')" 2
