@@ -18,7 +18,7 @@ expect_status "no such program" 127 mgr xo sh web -- no-such-program
 # Ctrl-C: SIGINT ends a program that blocks in the callee, with the status of a signal
 web sh -c 'rm -f /tmp/fifo; mkfifo /tmp/fifo'
 expect_status "SIGINT ends a blocking routed read" 130 \
-	mgr bash -c 'xo sh web -- cat /tmp/fifo & p=$!; sleep 1; kill -INT $p; wait $p'
+	mgr timeout --preserve-status -k 20 -s INT 2 xo sh web -- cat /tmp/fifo
 web sh -c 'sleep 1; ! pgrep -P "$(cat /run/crossover-serve.pid)"' || fail "a stub stays behind in web"
 # SIGPIPE: a closed pipe ends the program as ever
 expect_status "SIGPIPE" 0 mgr bash -c 'xo sh web -- cat /etc/passwd /etc/passwd | head -n 1 >/dev/null'
