@@ -37,25 +37,26 @@ static void text(struct xo_table *t, json_object *o, const char *key, const char
 
 static int stat_links(struct xo *x, json_object *out)
 {
-	struct xo_table t = { .align = "lllrrrrrrrr", .columns = 11 };
+	struct xo_table t = { .align = "lllrrrrrrrrr", .columns = 12 };
 	struct xo_h_link_info l = { 0 };
 	int err;
 
 	xo_row(&t, "CALLER", "CALLEE", "ENGINE", "CALLS", "OK", "ERRORS", "HOSTDOWN", "CANCELLED",
-	       "REFUSED", "EXITS", "INTERRUPTS");
+	       "REFUSED", "EXITS", "INTERRUPTS", "BUSY");
 	while ((err = xo_next_link(x, &l)) > 0) {
 		const struct number n[] = {
 			{ "calls", l.calls },	      { "ok", l.ok },
 			{ "errors", l.errors },	      { "hostdown", l.hostdown },
 			{ "cancelled", l.cancelled }, { "refused", l.refused },
 			{ "exits", l.exits },	      { "interrupts", l.interrupts },
+			{ "busy", l.busy },
 		};
 		json_object *o = xo_json_add(out);
 
 		text(&t, o, "caller", l.caller);
 		text(&t, o, "callee", l.callee);
 		text(&t, o, "engine", xo_engine_name(l.engine));
-		numbers(&t, o, n, 8);
+		numbers(&t, o, n, 9);
 	}
 	xo_table_finish(&t, !out, "no link (xo link CALLER CALLEE)");
 	return err;
