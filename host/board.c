@@ -109,31 +109,32 @@ void xo_board_event(struct xo_vm *vm, u64 event)
 	xo_event_send(vm);
 }
 
+/* The interrupt behind a call's event bits, once for as many as were raised. link->lock is held. */
+void xo_board_interrupt(struct xo_link *link, enum xo_side side)
+{
+	link->stat.interrupts += xo_event_send(link->vm[side]);
+}
+
 void xo_board_posted(struct xo_link *link, u32 slot, u64 seq)
 {
-	struct xo_vm *vm = link->vm[XO_CALLEE];
+	struct xo_board *board = link->vm[XO_CALLEE]->board;
 	u32 index = link->index[XO_CALLEE];
 
-	WRITE_ONCE(vm->board->seq[index][slot], seq);
-	raise(&vm->board->posted[index], slot);
-	link->stat.interrupts += xo_event_send(vm);
+	WRITE_ONCE(board->seq[index][slot], seq);
+	raise(&board->posted[index], slot);
 }
 
 void xo_board_cancelled(struct xo_link *link, u32 slot)
 {
-	struct xo_vm *vm = link->vm[XO_CALLEE];
-
-	raise(&vm->board->cancelled[link->index[XO_CALLEE]], slot);
-	link->stat.interrupts += xo_event_send(vm);
+	raise(&link->vm[XO_CALLEE]->board->cancelled[link->index[XO_CALLEE]], slot);
 }
 
 void xo_board_done(struct xo_link *link, u32 slot, u64 seq, int status)
 {
-	struct xo_vm *vm = link->vm[XO_CALLER];
+	struct xo_board *board = link->vm[XO_CALLER]->board;
 	u32 index = link->index[XO_CALLER];
 
-	WRITE_ONCE(vm->board->status[index][slot], status);
-	WRITE_ONCE(vm->board->seq[index][slot], seq);
-	raise(&vm->board->done[index], slot);
-	link->stat.interrupts += xo_event_send(vm);
+	WRITE_ONCE(board->status[index][slot], status);
+	WRITE_ONCE(board->seq[index][slot], seq);
+	raise(&board->done[index], slot);
 }

@@ -34,6 +34,7 @@ void xo_call_post(struct xo_link *link, u32 slot, u64 seq)
 	link->stat.busy++;
 	trace_xo_call(link->id, link->vm[XO_CALLER]->wid, link->vm[XO_CALLEE]->wid, slot, seq);
 	xo_board_posted(link, slot, seq);
+	xo_board_interrupt(link, XO_CALLEE);
 }
 
 static bool under_way(const struct xo_slot *slot, u64 seq)
@@ -46,7 +47,7 @@ int xo_return_check(const struct xo_link *link, u32 slot, u64 seq)
 	return under_way(&link->slot[slot], seq) ? 0 : -ESTALE;
 }
 
-/* The one place where a call ends. */
+/* The one place where a call ends. Its caller sends the interrupt. */
 static void end_call(struct xo_link *link, u32 slot, int status)
 {
 	struct xo_slot *s = &link->slot[slot];
@@ -66,6 +67,7 @@ void xo_call_return(struct xo_link *link, u32 slot, int status)
 	else
 		link->stat.ok++;
 	end_call(link, slot, status);
+	xo_board_interrupt(link, XO_CALLER);
 }
 
 int xo_cancel_check(const struct xo_link *link, u32 slot, u64 seq)
@@ -82,6 +84,7 @@ void xo_call_cancel(struct xo_link *link, u32 slot)
 	link->slot[slot].state = XO_SLOT_CANCELLED;
 	link->stat.cancelled++;
 	xo_board_cancelled(link, slot);
+	xo_board_interrupt(link, XO_CALLEE);
 }
 
 /* The link or its callee ends: so does every call, for its caller with EHOSTDOWN. */
@@ -97,6 +100,10 @@ u32 xo_calls_fail(struct xo_link *link)
 		ended++;
 	}
 	link->stat.hostdown += ended;
+	if (ended) {
+		xo_board_interrupt(link, XO_CALLEE);
+		xo_board_interrupt(link, XO_CALLER);
+	}
 	return ended;
 }
 
@@ -117,5 +124,7 @@ u32 xo_calls_orphan(struct xo_link *link)
 		xo_board_cancelled(link, slot);
 		ended++;
 	}
+	if (ended)
+		xo_board_interrupt(link, XO_CALLEE);
 	return ended;
 }

@@ -126,7 +126,8 @@ struct xo_vm {
 	atomic64_t hypercalls;
 	atomic64_t refused;
 	atomic64_t interrupts;
-	struct ratelimit_state log; /* for what the guest can cause */
+	struct ratelimit_state hello; /* how often its kernel may start anew */
+	struct ratelimit_state log;   /* for what the guest can cause */
 };
 
 extern struct mutex xo_mutex;
@@ -172,6 +173,7 @@ void xo_board_clear_events(struct xo_vm *vm);
 void xo_board_set_link(struct xo_link *link, enum xo_side side);
 void xo_board_clear_link(struct xo_link *link, enum xo_side side);
 void xo_board_event(struct xo_vm *vm, u64 event);
+void xo_board_interrupt(struct xo_link *link, enum xo_side side);
 void xo_board_posted(struct xo_link *link, u32 slot, u64 seq);
 void xo_board_cancelled(struct xo_link *link, u32 slot);
 void xo_board_done(struct xo_link *link, u32 slot, u64 seq, int status);

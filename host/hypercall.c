@@ -6,6 +6,7 @@
  * checked under the link's lock.
  */
 #include "host.h"
+#include <linux/nospec.h>
 #include <asm/debugreg.h>
 #include "compat.h"
 #include "trace.h"
@@ -33,7 +34,13 @@ static int decode_call(struct xo_link *link, const struct hypercall *hc, bool en
 
 	if (hc->rcx >= link->slots || status > 0 || status < -MAX_ERRNO)
 		return -EINVAL;
-	*call = (struct call){ link, hc->rcx, hc->rdx, status };
+	/* The guest picks the index: no processor may run ahead with one that failed the test. */
+	*call = (struct call){
+		.link = link,
+		.slot = array_index_nospec(hc->rcx, link->slots),
+		.seq = hc->rdx,
+		.status = status,
+	};
 	return 0;
 }
 
@@ -99,6 +106,9 @@ static int op_hello(struct xo_vm *vm, struct hypercall *hc)
 	error = xo_event_decode(vm->kvm, hc->rcx, &event);
 	if (error)
 		return error;
+	/* Each one interrupts every peer: the only thing that a guest could do to them at will. */
+	if (!__ratelimit(&vm->hello))
+		return -EBUSY;
 	error = xo_vm_hello(vm, event);
 	if (error)
 		return error;
@@ -210,6 +220,7 @@ bool xo_hypercall(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	hc.rdx = regs[VCPU_REGS_RDX];
 	hc.rsi = regs[VCPU_REGS_RSI];
 
+	hc.op = array_index_nospec(hc.op, ARRAY_SIZE(ops));
 	error = ops[hc.op](vm, &hc);
 	if (error) {
 		atomic64_inc(&vm->refused);

@@ -15,10 +15,13 @@
 #include "trace.h"
 
 /* How often to look whether a VM's descriptors were closed under a living process. */
-#define REAP_INTERVAL HZ
+#define REAP_INTERVAL  HZ
 /* What one guest may say in the host's log. */
-#define LOG_INTERVAL  (30 * HZ)
-#define LOG_BURST     5
+#define LOG_INTERVAL   (30 * HZ)
+#define LOG_BURST      5
+/* How often its kernel may say HELLO: no kernel boots, no module loads that often. */
+#define HELLO_INTERVAL HZ
+#define HELLO_BURST    32
 
 DEFINE_MUTEX(xo_mutex);
 LIST_HEAD(xo_vms);
@@ -270,7 +273,10 @@ static struct xo_vm *new_vm(const struct xo_h_enrol *arg)
 	raw_spin_lock_init(&vm->lock);
 	raw_spin_lock_init(&vm->board_lock);
 	ratelimit_state_init(&vm->log, LOG_INTERVAL, LOG_BURST);
+	ratelimit_state_init(&vm->hello, HELLO_INTERVAL, HELLO_BURST);
+	/* Not a line about what was left out: it would be a warning, and at the guest's will. */
 	ratelimit_set_flags(&vm->log, RATELIMIT_MSG_ON_RELEASE);
+	ratelimit_set_flags(&vm->hello, RATELIMIT_MSG_ON_RELEASE);
 	if (xo_board_init(vm))
 		goto no_board;
 	return vm;
