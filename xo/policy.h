@@ -80,7 +80,8 @@ struct xo_policy_verdict xo_policy_decide(const struct xo_policy_caller *c,
  * caller) that names caller, call, path and rule. */
 int xo_policy_check(const struct xo_policy_caller *c, const struct xo_policy_query *q);
 
-/* 1: no rule refuses any path for `access` (XO_ACCESS_*, one or both), so that none need be asked. */
+/* 1: no rule refuses any path for `access` (XO_ACCESS_*, one or both), so that none need be asked.
+ */
 int xo_policy_any_path(const struct xo_policy_caller *c, uint32_t access);
 
 /* Does `path` match `pattern`? `?` is one byte but '/', `*` any of them, `**` any bytes at all; a

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The callee's side in user space. The master (master.c) takes OPEN calls, knows nothing of a caller
- * but its host-vouched name, and reads no byte that a caller wrote. For each it accepts it forks a
- * session (session.c), which sheds its rights before it looks at the window.
+ * The callee's side in user space. The master (master.c) takes OPEN calls, knows nothing of a
+ * caller but its host-vouched name, and reads no byte that a caller wrote. For each it accepts it
+ * forks a session (session.c), which sheds its rights before it looks at the window.
  */
 #ifndef XO_SERVE_H
 #define XO_SERVE_H
@@ -25,8 +25,8 @@ bool xo_config_load(struct xo_config *c, const char *file, char *why, size_t why
 void xo_config_free(struct xo_config *c);
 
 /* Exit codes of a session's process. */
-#define XO_SESSION_DONE	      0
-#define XO_SESSION_FAILED     1 /* answered the OPEN call itself, or the session broke */
+#define XO_SESSION_DONE	     0
+#define XO_SESSION_FAILED    1	/* answered the OPEN call itself, or the session broke */
 #define XO_SESSION_UNADOPTED 10 /* never had the OPEN call: the master must answer it */
 
 /*

@@ -23,16 +23,16 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION		1
+#define XO_ABI_REVISION 1
 #endif
 
-#define XO_NAME_MAX		32	/* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
-#define XO_LINKS_PER_VM		16	/* quota: links in which one VM takes part, either role */
-#define XO_SLOTS_PER_LINK	64	/* calls under way at once on one link */
-#define XO_WORLDS_PER_VM	256	/* quota: worlds registered by one VM */
-#define XO_VMS_MAX		64	/* quota: enrolled VMs */
+#define XO_NAME_MAX	  32  /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
+#define XO_LINKS_PER_VM	  16  /* quota: links in which one VM takes part, either role */
+#define XO_SLOTS_PER_LINK 64  /* calls under way at once on one link */
+#define XO_WORLDS_PER_VM  256 /* quota: worlds registered by one VM */
+#define XO_VMS_MAX	  64  /* quota: enrolled VMs */
 
-typedef __u64 xo_wid_t;			/* never 0, never reused while the host is up */
+typedef __u64 xo_wid_t; /* never 0, never reused while the host is up */
 
 /* ------------------------------------------------------------------ part 1: hypercalls
  *
@@ -42,7 +42,7 @@ typedef __u64 xo_wid_t;			/* never 0, never reused while the host is up */
  * hypercall: RAX = -1000 (KVM_ENOSYS). From CPL 3 KVM itself answers -1 (EPERM).
  * KVM's own numbers are below 100 (include/uapi/linux/kvm_para.h).
  */
-#define XO_HC_BASE		0x584f0000UL	/* "XO" */
+#define XO_HC_BASE 0x584f0000UL /* "XO" */
 
 enum xo_hypercall {
 	/*
@@ -80,9 +80,9 @@ enum xo_hypercall {
 };
 
 enum xo_world_kind {
-	XO_WORLD_KERNEL = 1,		/* a VM's kernel; made by HELLO */
-	XO_WORLD_STUB = 2,		/* a process that lends its context to callers */
-	XO_WORLD_SESSION = 3,		/* a process whose system calls are routed */
+	XO_WORLD_KERNEL = 1,  /* a VM's kernel; made by HELLO */
+	XO_WORLD_STUB = 2,    /* a process that lends its context to callers */
+	XO_WORLD_SESSION = 3, /* a process whose system calls are routed */
 };
 
 /* ------------------------------------------------------------------ part 2: the board
@@ -91,8 +91,8 @@ enum xo_world_kind {
  * host writes, and never reads anything back; what the guest scribbles on it harms only itself.
  * The guest clears the event words with an atomic exchange.
  */
-#define XO_BOARD_MAGIC		0x44524f42U	/* "BORD" */
-#define XO_BOARD_SIZE		0x4000		/* bytes, whole pages */
+#define XO_BOARD_MAGIC 0x44524f42U /* "BORD" */
+#define XO_BOARD_SIZE  0x4000	   /* bytes, whole pages */
 
 enum xo_role {
 	XO_ROLE_CALLER = 1,
@@ -107,37 +107,37 @@ enum xo_engine {
 };
 
 struct xo_board_link {
-	__u64 id;			/* 0: entry unused. Link ids are never reused */
-	__u64 peer_wid;			/* kernel world of the peer; 0 while its guest module is down */
-	__u64 window_gpa;		/* guest-physical address of the window in this VM */
-	__u32 role;			/* enum xo_role of this VM */
-	__u32 engine;			/* enum xo_engine */
-	__u32 slots;			/* number of slots in the window */
-	__u32 up;			/* 1: calls are taken; 0: link is going down */
-	char peer[XO_NAME_MAX];		/* the peer's name, vouched for by the host */
+	__u64 id;		/* 0: entry unused. Link ids are never reused */
+	__u64 peer_wid;		/* kernel world of the peer; 0 while its guest module is down */
+	__u64 window_gpa;	/* guest-physical address of the window in this VM */
+	__u32 role;		/* enum xo_role of this VM */
+	__u32 engine;		/* enum xo_engine */
+	__u32 slots;		/* number of slots in the window */
+	__u32 up;		/* 1: calls are taken; 0: link is going down */
+	char peer[XO_NAME_MAX]; /* the peer's name, vouched for by the host */
 	__u64 reserved[3];
 };
 
-#define XO_EVENT_LINKS		(1ULL << 0)	/* the links[] entries changed: read them again */
-#define XO_EVENT_GOODBYE	(1ULL << 1)	/* the host lets this VM go (unenrolled, module unload) */
+#define XO_EVENT_LINKS	 (1ULL << 0) /* the links[] entries changed: read them again */
+#define XO_EVENT_GOODBYE (1ULL << 1) /* the host lets this VM go (unenrolled, module unload) */
 
 struct xo_board {
-	__u32 magic;			/* XO_BOARD_MAGIC */
-	__u32 revision;			/* XO_ABI_REVISION of the host */
-	__u32 size;			/* XO_BOARD_SIZE */
-	__u32 generation;		/* odd while the host changes links[]; a seqcount */
-	__u64 wid;			/* this VM's kernel world */
-	char name[XO_NAME_MAX];		/* this VM's name */
+	__u32 magic;		/* XO_BOARD_MAGIC */
+	__u32 revision;		/* XO_ABI_REVISION of the host */
+	__u32 size;		/* XO_BOARD_SIZE */
+	__u32 generation;	/* odd while the host changes links[]; a seqcount */
+	__u64 wid;		/* this VM's kernel world */
+	char name[XO_NAME_MAX]; /* this VM's name */
 	__u64 reserved[8];
 	struct xo_board_link links[XO_LINKS_PER_VM];
 	/* event words: host sets bits (then interrupts), guest exchanges with 0 */
-	__u64 events;			/* XO_EVENT_* */
-	__u64 posted[XO_LINKS_PER_VM];	/* callee: bit = slot with a new call */
+	__u64 events;			  /* XO_EVENT_* */
+	__u64 posted[XO_LINKS_PER_VM];	  /* callee: bit = slot with a new call */
 	__u64 cancelled[XO_LINKS_PER_VM]; /* callee: bit = slot whose caller gave up */
-	__u64 done[XO_LINKS_PER_VM];	/* caller: bit = slot whose call ended */
+	__u64 done[XO_LINKS_PER_VM];	  /* caller: bit = slot whose call ended */
 	/* valid when the bit above is seen set */
-	__s32 status[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK];	/* caller: 0 or negative errno */
-	__u64 seq[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK];	/* sequence number of posted/done call */
+	__s32 status[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK]; /* caller: 0 or negative errno */
+	__u64 seq[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK];	  /* sequence number of posted/done call */
 };
 
 /* ------------------------------------------------------------------ part 3: window and messages
@@ -145,19 +145,19 @@ struct xo_board {
  * A window is an array of slots, host memory mapped into both VMs of a link (and no other). One
  * slot carries one call at a time. The host moves no bytes of it and believes none.
  */
-#define XO_SLOT_HEADER		0x1000		/* struct xo_msg, at the start of the slot */
-#define XO_SLOT_DATA		0x10000		/* data area behind the header */
-#define XO_SLOT_SIZE		(XO_SLOT_HEADER + XO_SLOT_DATA)
-#define XO_WINDOW_SIZE(slots)	((__u64)(slots) * XO_SLOT_SIZE)
+#define XO_SLOT_HEADER	      0x1000  /* struct xo_msg, at the start of the slot */
+#define XO_SLOT_DATA	      0x10000 /* data area behind the header */
+#define XO_SLOT_SIZE	      (XO_SLOT_HEADER + XO_SLOT_DATA)
+#define XO_WINDOW_SIZE(slots) ((__u64)(slots)*XO_SLOT_SIZE)
 
 enum xo_op {
-	XO_OP_OPEN = 1,			/* new session; data: struct xo_open */
-	XO_OP_CLOSE = 2,		/* the session ends; its stub exits after the reply */
-	XO_OP_SYSCALL = 3,		/* run system call nr with args in the session's stub */
-	XO_OP_PING = 4,			/* reply 0: null call, served by whoever serves the session */
+	XO_OP_OPEN = 1,	   /* new session; data: struct xo_open */
+	XO_OP_CLOSE = 2,   /* the session ends; its stub exits after the reply */
+	XO_OP_SYSCALL = 3, /* run system call nr with args in the session's stub */
+	XO_OP_PING = 4,	   /* reply 0: null call, served by whoever serves the session */
 };
 
-#define XO_NO_POINTER		(~0ULL)		/* args[]: the caller passed NULL */
+#define XO_NO_POINTER (~0ULL) /* args[]: the caller passed NULL */
 
 /*
  * Request (written by the caller, hostile to the callee) and reply (written by the callee, hostile
@@ -166,38 +166,38 @@ enum xo_op {
  */
 struct xo_msg {
 	/* request */
-	__u32 op;			/* enum xo_op */
-	__u32 nr;			/* XO_OP_SYSCALL: x86-64 system call number */
-	__u64 session;			/* 0 for XO_OP_OPEN, else what OPEN's reply told */
-	__u64 args[6];			/* values; descriptors as the callee numbers them */
-	__u32 in_len;			/* bytes of the data area that the request uses */
+	__u32 op;      /* enum xo_op */
+	__u32 nr;      /* XO_OP_SYSCALL: x86-64 system call number */
+	__u64 session; /* 0 for XO_OP_OPEN, else what OPEN's reply told */
+	__u64 args[6]; /* values; descriptors as the callee numbers them */
+	__u32 in_len;  /* bytes of the data area that the request uses */
 	__u32 reserved0;
 	/* reply */
-	__s64 result;			/* value, or negative errno; OPEN: session id */
-	__u32 out_len;			/* bytes of the data area that the reply uses */
-	__u32 file_mode;		/* result is a new descriptor: its st_mode, else 0 */
+	__s64 result;	 /* value, or negative errno; OPEN: session id */
+	__u32 out_len;	 /* bytes of the data area that the reply uses */
+	__u32 file_mode; /* result is a new descriptor: its st_mode, else 0 */
 	__u64 reserved1[16];
 };
 
 /* Data of XO_OP_OPEN. All of it is the caller's claim; only the link tells who calls. */
 struct xo_open {
-	__u32 revision;			/* XO_ABI_REVISION */
-	__u32 uid;			/* claimed user and group of the routed program */
+	__u32 revision; /* XO_ABI_REVISION */
+	__u32 uid;	/* claimed user and group of the routed program */
 	__u32 gid;
 	__u32 pid;
 	__u32 umask;
 	__u32 reserved;
-	char comm[16];			/* program, NUL-terminated */
-	char cwd[256];			/* wished working directory; "" = home of the stub's user */
+	char comm[16]; /* program, NUL-terminated */
+	char cwd[256]; /* wished working directory; "" = home of the stub's user */
 };
 
 /* Data of OPEN's reply. */
 struct xo_opened {
 	__u32 revision;
-	__u32 pid;			/* the stub, as the callee numbers it */
-	__u32 uid;			/* the user it runs as */
+	__u32 pid; /* the stub, as the callee numbers it */
+	__u32 uid; /* the user it runs as */
 	__u32 gid;
-	__u64 wid;			/* its world */
+	__u64 wid; /* its world */
 };
 
 /* ------------------------------------------------------------------ part 4: host ioctls
@@ -206,62 +206,62 @@ struct xo_opened {
  * another one: -1/EPROTO with reason XO_REASON_VERSION. On failure `reason` says which refusal of
  * include/crossover/errors.def it was. Context: may sleep.
  */
-#define XO_IOC			'X'
+#define XO_IOC 'X'
 
 struct xo_h_version {
-	__u32 revision;			/* in: ours; out: the module's, also when they differ */
+	__u32 revision; /* in: ours; out: the module's, also when they differ */
 	__u32 reason;
-	char build[64];			/* out: kernel release the module was built for */
+	char build[64]; /* out: kernel release the module was built for */
 };
-#define XO_H_VERSION		_IOWR(XO_IOC, 0x00, struct xo_h_version)
+#define XO_H_VERSION _IOWR(XO_IOC, 0x00, struct xo_h_version)
 
 struct xo_h_enrol {
 	__u32 revision;
-	__u32 reason;			/* out */
-	__s32 vm_fd;			/* KVM VM descriptor in the calling process */
-	__s32 pid;			/* QEMU, for listing only */
+	__u32 reason; /* out */
+	__s32 vm_fd;  /* KVM VM descriptor in the calling process */
+	__s32 pid;    /* QEMU, for listing only */
 	char name[XO_NAME_MAX];
-	__u64 wid;			/* out: WID of the VM's (future) kernel world */
+	__u64 wid; /* out: WID of the VM's (future) kernel world */
 };
-#define XO_H_ENROL		_IOWR(XO_IOC, 0x01, struct xo_h_enrol)
-#define XO_H_UNENROL		_IOWR(XO_IOC, 0x02, struct xo_h_enrol)	/* name only */
+#define XO_H_ENROL   _IOWR(XO_IOC, 0x01, struct xo_h_enrol)
+#define XO_H_UNENROL _IOWR(XO_IOC, 0x02, struct xo_h_enrol) /* name only */
 
 struct xo_h_link {
 	__u32 revision;
-	__u32 reason;			/* out */
-	__u32 engine;			/* enum xo_engine */
-	__u32 slots;			/* 0: XO_SLOTS_PER_LINK */
+	__u32 reason; /* out */
+	__u32 engine; /* enum xo_engine */
+	__u32 slots;  /* 0: XO_SLOTS_PER_LINK */
 	char caller[XO_NAME_MAX];
 	char callee[XO_NAME_MAX];
-	__u64 id;			/* out */
+	__u64 id; /* out */
 };
-#define XO_H_LINK		_IOWR(XO_IOC, 0x03, struct xo_h_link)
-#define XO_H_UNLINK		_IOWR(XO_IOC, 0x04, struct xo_h_link)	/* caller, callee only */
+#define XO_H_LINK   _IOWR(XO_IOC, 0x03, struct xo_h_link)
+#define XO_H_UNLINK _IOWR(XO_IOC, 0x04, struct xo_h_link) /* caller, callee only */
 
 /* Lists: `after` = 0 gives the first, then pass the key of the last one; ENOENT at the end. */
 struct xo_h_vm_info {
 	__u32 revision;
 	__u32 reason;
-	__u64 after;			/* in: wid of the last one; out fields below */
+	__u64 after; /* in: wid of the last one; out fields below */
 	__u64 wid;
 	char name[XO_NAME_MAX];
 	__s32 pid;
-	__u32 up;			/* 1: its guest module said HELLO */
+	__u32 up; /* 1: its guest module said HELLO */
 	__u32 links;
 	__u32 worlds;
-	__u64 incarnation;		/* how often it said HELLO */
-	__u64 hypercalls;		/* ours, served */
-	__u64 refused;			/* ours, refused */
-	__u64 exits;			/* all VM exits seen while enrolled */
-	__u64 interrupts;		/* event interrupts sent to it */
-	__u64 pinned_pages;		/* host pages held for its board and windows */
+	__u64 incarnation;  /* how often it said HELLO */
+	__u64 hypercalls;   /* ours, served */
+	__u64 refused;	    /* ours, refused */
+	__u64 exits;	    /* all VM exits seen while enrolled */
+	__u64 interrupts;   /* event interrupts sent to it */
+	__u64 pinned_pages; /* host pages held for its board and windows */
 };
-#define XO_H_VM_INFO		_IOWR(XO_IOC, 0x05, struct xo_h_vm_info)
+#define XO_H_VM_INFO _IOWR(XO_IOC, 0x05, struct xo_h_vm_info)
 
 struct xo_h_link_info {
 	__u32 revision;
 	__u32 reason;
-	__u64 after;			/* in: id of the last one */
+	__u64 after; /* in: id of the last one */
 	__u64 id;
 	char caller[XO_NAME_MAX];
 	char callee[XO_NAME_MAX];
@@ -269,28 +269,28 @@ struct xo_h_link_info {
 	__u64 callee_wid;
 	__u32 engine;
 	__u32 slots;
-	__u64 calls;			/* posted */
-	__u64 ok;			/* ended with status 0 */
-	__u64 errors;			/* ended with another status, by the callee */
-	__u64 hostdown;			/* ended by teardown */
-	__u64 cancelled;		/* given up by the caller */
-	__u64 refused;			/* CALL, RETURN or CANCEL refused */
-	__u64 exits;			/* VM exits that the calls themselves took (VMCALLs) */
+	__u64 calls;	 /* posted */
+	__u64 ok;	 /* ended with status 0 */
+	__u64 errors;	 /* ended with another status, by the callee */
+	__u64 hostdown;	 /* ended by teardown */
+	__u64 cancelled; /* given up by the caller */
+	__u64 refused;	 /* CALL, RETURN or CANCEL refused */
+	__u64 exits;	 /* VM exits that the calls themselves took (VMCALLs) */
 	__u64 interrupts;
-	__u64 busy;			/* slots in use now */
+	__u64 busy; /* slots in use now */
 };
-#define XO_H_LINK_INFO		_IOWR(XO_IOC, 0x06, struct xo_h_link_info)
+#define XO_H_LINK_INFO _IOWR(XO_IOC, 0x06, struct xo_h_link_info)
 
 struct xo_h_world_info {
 	__u32 revision;
 	__u32 reason;
-	__u64 after;			/* in: wid of the last one */
+	__u64 after; /* in: wid of the last one */
 	__u64 wid;
-	__u32 kind;			/* enum xo_world_kind */
-	__s32 pid;			/* as claimed by its kernel; 0 for kernel worlds */
+	__u32 kind; /* enum xo_world_kind */
+	__s32 pid;  /* as claimed by its kernel; 0 for kernel worlds */
 	char vm[XO_NAME_MAX];
 };
-#define XO_H_WORLD_INFO		_IOWR(XO_IOC, 0x07, struct xo_h_world_info)
+#define XO_H_WORLD_INFO _IOWR(XO_IOC, 0x07, struct xo_h_world_info)
 
 /* ------------------------------------------------------------------ part 5: guest ioctls
  *
@@ -298,12 +298,12 @@ struct xo_h_world_info {
  * caller's session, callee's master, callee's session), chosen by its first ioctl, for its life.
  */
 struct xo_g_version {
-	__u32 revision;			/* in: ours; out: the module's, also when they differ */
-	__u32 host_revision;		/* out; 0 while there is no host module */
-	__u64 wid;			/* out: this VM's kernel world, 0 if not enrolled */
-	char name[XO_NAME_MAX];		/* out */
+	__u32 revision;		/* in: ours; out: the module's, also when they differ */
+	__u32 host_revision;	/* out; 0 while there is no host module */
+	__u64 wid;		/* out: this VM's kernel world, 0 if not enrolled */
+	char name[XO_NAME_MAX]; /* out */
 };
-#define XO_G_VERSION		_IOWR(XO_IOC, 0x20, struct xo_g_version)
+#define XO_G_VERSION _IOWR(XO_IOC, 0x20, struct xo_g_version)
 
 /* Caller: open a session with a VM. ENOENT no such link, EACCES refused by the callee's policy,
  * EHOSTDOWN, EBUSY no slot or no stub free, EISCONN already one, EPROTO versions. */
@@ -312,23 +312,23 @@ struct xo_g_connect {
 	__u32 umask;
 	char callee[XO_NAME_MAX];
 	char cwd[256];
-	__u64 session;			/* out */
-	__u64 wid;			/* out: the stub's world */
-	__u32 pid;			/* out: as the callee numbers it */
-	__u32 uid;			/* out */
+	__u64 session; /* out */
+	__u64 wid;     /* out: the stub's world */
+	__u32 pid;     /* out: as the callee numbers it */
+	__u32 uid;     /* out */
 };
-#define XO_G_CONNECT		_IOWR(XO_IOC, 0x21, struct xo_g_connect)
+#define XO_G_CONNECT _IOWR(XO_IOC, 0x21, struct xo_g_connect)
 
 /* Caller: route the system calls of this process from its next execve() on. */
 struct xo_g_arm {
-	__u64 loader_span;		/* bytes from the program interpreter's base to its end; 0: static */
-	__u32 self_fd;			/* number of this very descriptor, hidden from the program */
-	__u32 flags;			/* XO_ARM_* */
+	__u64 loader_span; /* bytes from the program interpreter's base to its end; 0: static */
+	__u32 self_fd;	   /* number of this very descriptor, hidden from the program */
+	__u32 flags;	   /* XO_ARM_* */
 };
-#define XO_ARM_STDIO_REMOTE	1U	/* descriptors 0 to 2 are the callee's (reserved, EINVAL) */
-#define XO_G_ARM		_IOW(XO_IOC, 0x22, struct xo_g_arm)
+#define XO_ARM_STDIO_REMOTE 1U /* descriptors 0 to 2 are the callee's (reserved, EINVAL) */
+#define XO_G_ARM	    _IOW(XO_IOC, 0x22, struct xo_g_arm)
 /* What a rewritten system call becomes; not for programs (EINVAL outside of one). */
-#define XO_G_ROUTED		_IO(XO_IOC, 0x23)
+#define XO_G_ROUTED	    _IO(XO_IOC, 0x23)
 
 /* Caller: one raw message on the session. User buffers; in_len, out_len <= XO_SLOT_DATA.
  * EINTR, EHOSTDOWN, EBUSY, EFAULT. For the library, tests and measurements. */
@@ -336,13 +336,13 @@ struct xo_g_call {
 	__u32 op;
 	__u32 nr;
 	__u64 args[6];
-	__u64 in;			/* user address of the request's data */
-	__u64 out;			/* user address for the reply's data */
+	__u64 in;  /* user address of the request's data */
+	__u64 out; /* user address for the reply's data */
 	__u32 in_len;
-	__u32 out_len;			/* in: room; out: bytes written */
-	__s64 result;			/* out */
+	__u32 out_len; /* in: room; out: bytes written */
+	__s64 result;  /* out */
 };
-#define XO_G_CALL		_IOWR(XO_IOC, 0x24, struct xo_g_call)
+#define XO_G_CALL _IOWR(XO_IOC, 0x24, struct xo_g_call)
 
 /*
  * Callee: wait for the next request to this descriptor. A master gets XO_OP_OPEN of every link in
@@ -353,17 +353,17 @@ struct xo_g_call {
  */
 struct xo_g_serve {
 	__u32 revision;
-	__u32 reply;			/* in: 1: end the call in `slot` with `status` first */
-	__s32 status;			/* in: 0 or negative errno */
-	__u32 slot;			/* in with reply; out: the slot of the new request */
-	__u64 link;			/* likewise */
-	__u64 seq;			/* likewise */
-	__u64 peer_wid;			/* out: caller's kernel world, vouched for by the host */
-	char peer[XO_NAME_MAX];		/* out: caller's name, vouched for by the host */
-	__u32 idle;			/* out: other threads now waiting on this descriptor */
-	__u32 timeout_ms;		/* in: 0 waits for ever; ETIMEDOUT */
+	__u32 reply;		/* in: 1: end the call in `slot` with `status` first */
+	__s32 status;		/* in: 0 or negative errno */
+	__u32 slot;		/* in with reply; out: the slot of the new request */
+	__u64 link;		/* likewise */
+	__u64 seq;		/* likewise */
+	__u64 peer_wid;		/* out: caller's kernel world, vouched for by the host */
+	char peer[XO_NAME_MAX]; /* out: caller's name, vouched for by the host */
+	__u32 idle;		/* out: other threads now waiting on this descriptor */
+	__u32 timeout_ms;	/* in: 0 waits for ever; ETIMEDOUT */
 };
-#define XO_G_SERVE		_IOWR(XO_IOC, 0x25, struct xo_g_serve)
+#define XO_G_SERVE _IOWR(XO_IOC, 0x25, struct xo_g_serve)
 
 /* Callee: a fresh descriptor takes over the OPEN call in (link, slot, seq) from the master; it is
  * ended, and the session begins, with this descriptor's next XO_G_SERVE with reply. */
@@ -372,15 +372,15 @@ struct xo_g_adopt {
 	__u32 slot;
 	__u64 link;
 	__u64 seq;
-	__u64 session;			/* out: to be told in OPEN's reply */
-	__u64 wid;			/* out: the stub's world */
+	__u64 session; /* out: to be told in OPEN's reply */
+	__u64 wid;     /* out: the stub's world */
 };
-#define XO_G_ADOPT		_IOWR(XO_IOC, 0x26, struct xo_g_adopt)
+#define XO_G_ADOPT	 _IOWR(XO_IOC, 0x26, struct xo_g_adopt)
 
 /* Callee: has the caller of (link, slot, seq) given up? 0 no, 1 yes. A thread that serves such a
  * call is also sent XO_CANCEL_SIGNAL, so that a blocking system call ends with EINTR. */
-#define XO_G_CANCELLED		_IOW(XO_IOC, 0x27, struct xo_g_adopt)
-#define XO_CANCEL_SIGNAL	10	/* SIGUSR1 */
+#define XO_G_CANCELLED	 _IOW(XO_IOC, 0x27, struct xo_g_adopt)
+#define XO_CANCEL_SIGNAL 10 /* SIGUSR1 */
 
 /* mmap() on a descriptor with a session or an adopted call: offset = slot * XO_SLOT_SIZE, length =
  * XO_SLOT_SIZE, shared, read and write; EACCES for a slot that is not bound to this session. */
@@ -397,27 +397,27 @@ struct xo_g_link_info {
 	__u32 engine;
 	__u32 slots;
 	__u32 sessions;
-	__u64 calls;			/* made (caller) or taken (callee) */
+	__u64 calls; /* made (caller) or taken (callee) */
 	__u64 errors;
-	__u64 bytes;			/* moved through the window by this side */
+	__u64 bytes; /* moved through the window by this side */
 };
-#define XO_G_LINK_INFO		_IOWR(XO_IOC, 0x28, struct xo_g_link_info)
+#define XO_G_LINK_INFO _IOWR(XO_IOC, 0x28, struct xo_g_link_info)
 
 /* Router's counters, by system call number: local, routed, refused with ENOSYS. ENOENT: at end. */
 struct xo_g_route_stat {
-	__u32 after;			/* in: number of the last one, ~0 for the first */
+	__u32 after; /* in: number of the last one, ~0 for the first */
 	__u32 nr;
 	__u64 local;
 	__u64 remote;
 	__u64 enosys;
 	__u64 errors;
 };
-#define XO_G_ROUTE_STAT		_IOWR(XO_IOC, 0x29, struct xo_g_route_stat)
+#define XO_G_ROUTE_STAT _IOWR(XO_IOC, 0x29, struct xo_g_route_stat)
 
 #ifdef __cplusplus
-#define XO_ASSERT(c, t)		static_assert(c, t)
+#define XO_ASSERT(c, t) static_assert(c, t)
 #else
-#define XO_ASSERT(c, t)		_Static_assert(c, t)
+#define XO_ASSERT(c, t) _Static_assert(c, t)
 #endif
 XO_ASSERT(sizeof(struct xo_board_link) == 96, "board link");
 XO_ASSERT(sizeof(struct xo_board) <= XO_BOARD_SIZE, "board");

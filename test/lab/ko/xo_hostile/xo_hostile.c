@@ -17,7 +17,10 @@ static struct answer hypercall(u64 op, u64 rbx, u64 rcx, u64 rdx, u64 rsi)
 {
 	struct answer a = { .rax = (long)(XO_HC_BASE + op), .rcx = rcx, .rdx = rdx };
 
-	asm volatile("vmcall" : "+a"(a.rax), "+c"(a.rcx), "+d"(a.rdx) : "b"(rbx), "S"(rsi) : "memory");
+	asm volatile("vmcall"
+		     : "+a"(a.rax), "+c"(a.rcx), "+d"(a.rdx)
+		     : "b"(rbx), "S"(rsi)
+		     : "memory");
 	return a;
 }
 
@@ -51,13 +54,16 @@ static void worlds_until_refused(void)
 /* Calls, returns and cancels on links, slots and sequence numbers that are not ours. */
 static void forged_calls(unsigned long rounds)
 {
-	static const u64 odd[] = { 0, 1, 2, 63, 64, 65, 0x7fffffff, 0x80000000, 0xffffffff,
-				   1ULL << 32, 1ULL << 63, ~0ULL };
+	static const u64 odd[] = {
+		0,	    1,		2,	    63,		64,	    65,
+		0x7fffffff, 0x80000000, 0xffffffff, 1ULL << 32, 1ULL << 63, ~0ULL
+	};
 	unsigned long i, accepted = 0;
 
 	for (i = 0; i < rounds; i++) {
 		u64 op = XO_HC_CALL + get_random_u32() % 3;
-		u64 link = i & 1 ? odd[get_random_u32() % ARRAY_SIZE(odd)] + 1000 : get_random_u64();
+		u64 link =
+			i & 1 ? odd[get_random_u32() % ARRAY_SIZE(odd)] + 1000 : get_random_u64();
 		u64 slot = odd[get_random_u32() % ARRAY_SIZE(odd)];
 
 		accepted += !hypercall(op, link, slot, get_random_u64(), get_random_u64()).rax;
