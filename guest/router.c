@@ -213,8 +213,11 @@ static void probe_exit(void *data, struct pt_regs *regs, long ret)
 	if (likely(!session_file(&r)))
 		return;
 	n = rewritten_find(r);
-	if (n < 0)
+	if (n < 0) {
+		if (!ret && !in_32bit_syscall())
+			xo_mark_local_device(regs, syscall_get_nr(current, regs));
 		return;
+	}
 	w = &r->calls[n];
 	regs->orig_ax = w->nr;
 	put_args(regs, w->args);

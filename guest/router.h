@@ -62,6 +62,9 @@ void xo_decide(const struct xo_route *r, struct file *session, u64 nr, struct xo
 /* Is the code at `ip` the program's loader? */
 bool xo_in_loader(struct xo_route *r, u64 ip);
 
+/* Shows a routed program local files as of other devices than the callee's (router_device.c). */
+void xo_mark_local_device(const struct pt_regs *regs, int nr);
+
 /* A placeholder of the callee's descriptor, opened through the session of file `session`? */
 bool xo_is_remote(const struct file *file, const struct file *session);
 
