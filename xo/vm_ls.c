@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QMP_MS 2000
+#define QMP_MS 10000
 
 static const char usage[] =
 	"Usage: xo vm ls [--json]\n"
