@@ -24,11 +24,11 @@ where() {
 move() { web sh -c "echo $1 >/proc/irq/$irq/smp_affinity_list" || fail "cannot move it to CPU $1"; }
 move 0; where 0 "moved to 0"
 move 1; where 1 "moved to 1"
-mgr $raw ping web 1500 &
+mgr $raw ping web 400 &
 for i in 1 2 3 4 5 6 7 8 9 10; do move $((i % 2)); sleep 0.1; done
 wait $! || fail "calls were lost while it moved"
 move 1
-mgr $raw ping web 1500 &
+mgr $raw ping web 400 &
 sleep 0.3
 web sh -c 'echo 0 >/sys/devices/system/cpu/cpu1/online' || fail "cannot take CPU 1 away"
 wait $! || fail "calls were lost with its CPU"
