@@ -134,15 +134,18 @@ static __u64 bytes_back(const struct xo_frame *f, unsigned int i, __s64 result)
 	return f->len[i];
 }
 
-/* A count of bytes or items is at most what the buffer holds; where there is none, a size. */
+/* A count of bytes or items is at most what was asked for, be the buffer NULL or not; where nothing
+ * was, it may be a size, but never what read() or write() say. */
 static int count_is_possible(const struct xo_frame *f, __s64 result)
 {
 	unsigned int i;
+	__u64 asked;
 
 	for (i = 0; i < XO_SYSCALL_ARGS; i++) {
 		if (f->arg[i].kind != XO_ARG_OUT && f->arg[i].kind != XO_ARG_IN)
 			continue;
-		if (f->len[i] && result > f->len[i] / f->arg[i].size)
+		asked = f->args[f->arg[i].len];
+		if ((asked || f->sc->chunked) && (__u64)result > asked)
 			return 0;
 	}
 	return result <= 0x7fffffff;
