@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Links: made and removed as the board's list says; their windows; the pool of a caller's slots. */
+#include <linux/delay.h>
 #include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -82,20 +83,30 @@ void xo_link_add(u32 index, const struct xo_board_link *bl, u64 peer_incarnation
 	spin_unlock_irq(&xo.lock);
 }
 
-/* Callee: ends every session of the link. May sleep. */
-static void end_stubs(struct xo_link *l)
+/*
+ * Takes xo.lock; a callee's link then has no session: not one that was adopted meanwhile either, or
+ * that stub would go on seeing its slot. May sleep before.
+ */
+static void lock_without_stubs(struct xo_link *l)
 {
 	struct xo_stub *s;
+	bool ending;
 
 	for (;;) {
 		spin_lock_irq(&xo.lock);
-		s = list_first_entry_or_null(&l->members, struct xo_stub, member);
-		if (s)
-			kref_get(&s->ref);
-		spin_unlock_irq(&xo.lock);
+		s = l->role == XO_ROLE_CALLEE
+			    ? list_first_entry_or_null(&l->members, struct xo_stub, member)
+			    : NULL;
 		if (!s)
 			return;
-		xo_stub_end(s, XO_NO_SLOT);
+		kref_get(&s->ref);
+		ending = s->dead;
+		spin_unlock_irq(&xo.lock);
+		/* Somebody else is at it, who may need this very CPU to get through. */
+		if (ending)
+			usleep_range(50, 100);
+		else
+			xo_stub_end(s, XO_NO_SLOT);
 		xo_stub_put(s);
 	}
 }
@@ -136,9 +147,7 @@ static void end_calls(struct xo_link *l)
 
 void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation)
 {
-	if (l->role == XO_ROLE_CALLEE)
-		end_stubs(l);
-	spin_lock_irq(&xo.lock);
+	lock_without_stubs(l);
 	if (l->role == XO_ROLE_CALLEE)
 		reset_slots(l);
 	else
@@ -154,9 +163,7 @@ void xo_link_remove(struct xo_link *l)
 	l->up = false;
 	xo.link[l->index] = NULL;
 	spin_unlock_irq(&xo.lock);
-	if (l->role == XO_ROLE_CALLEE)
-		end_stubs(l);
-	spin_lock_irq(&xo.lock);
+	lock_without_stubs(l);
 	if (l->role == XO_ROLE_CALLEE) {
 		reset_slots(l);
 	} else {
