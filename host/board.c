@@ -120,6 +120,8 @@ void xo_board_posted(struct xo_link *link, u32 slot, u64 seq)
 	struct xo_board *board = link->vm[XO_CALLEE]->board;
 	u32 index = link->index[XO_CALLEE];
 
+	/* What the slot's last call was told of, and perhaps not heard, is not for this one. */
+	clear_bit(slot, (unsigned long *)&board->cancelled[index]);
 	WRITE_ONCE(board->seq[index][slot], seq);
 	raise(&board->posted[index], slot);
 }
