@@ -196,16 +196,15 @@ static void bring_back(struct xo_stub_call *c, char *data)
 
 static long serve(struct xo_stub_call *c, const struct xo_msg *msg, char *data)
 {
-	long ret = decode(c, msg, data);
+	long ret = decode(c, msg, data), closed;
 
 	if (ret)
 		return ret;
 	if (c->nr == SYS_close) { /* held by decode(): the close waits for this very call, too */
 		ret = xo_stub_fd_close(c->fd[0]);
-		if (!ret)
-			ret = xo_stub_fd_release(c->fd[0]);
+		closed = xo_stub_fd_release(c->fd[0]); /* whoever else closes waits for it */
 		c->fd[0] = -1;
-		return ret;
+		return ret ? ret : closed;
 	}
 	ret = xo_stub_paths(c);
 	if (!ret)

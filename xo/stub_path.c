@@ -23,6 +23,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+#include "log.h"
 
 static int ask(const struct xo_stub_call *c, uint32_t access, const char *path)
 {
@@ -54,10 +55,21 @@ static void drop_flags(struct xo_stub_call *c, enum xo_arg_kind kind, unsigned i
 		c->args[i] &= ~(uint64_t)flags;
 }
 
+/* An ioctl() that changes what its descriptor leads to. */
+static bool changes_by_command(const struct xo_stub_call *c)
+{
+	const struct xo_command *cmd =
+		c->sc->nr == SYS_ioctl ? xo_command_find(SYS_ioctl, c->wire[1]) : NULL;
+
+	return cmd && cmd->group == XO_CLASS_WRITE;
+}
+
 static uint32_t access_of(const struct xo_stub_call *c)
 {
 	unsigned int flags = flags_of(c, XO_ARG_OFLAGS);
 
+	if (changes_by_command(c))
+		return XO_ACCESS_WRITE;
 	switch (c->sc->group) {
 	case XO_CLASS_WRITE:
 	case XO_CLASS_ADMIN:
@@ -310,14 +322,19 @@ static void link_is_linkat(struct xo_stub_call *c)
  * when it was opened. */
 static bool changes_by_fd(const struct xo_stub_call *c)
 {
-	const struct xo_command *cmd;
-
-	if (c->nr == SYS_ioctl) {
-		cmd = xo_command_find(c->nr, c->wire[1]);
-		return cmd && cmd->group == XO_CLASS_WRITE;
-	}
+	if (c->nr == SYS_ioctl)
+		return changes_by_command(c);
 	return c->sc->group == XO_CLASS_WRITE && c->fd[0] >= 0 && c->arg[0].kind == XO_ARG_FD &&
 	       !c->sc->chunked;
+}
+
+/* A device has every file of its disk, or all memory, under a name that no rule speaks of. */
+static bool makes_device(const struct xo_stub_call *c)
+{
+	mode_t type = c->args[c->nr == SYS_mknodat ? 2 : 1] & S_IFMT;
+
+	return (c->nr == SYS_mknod || c->nr == SYS_mknodat) &&
+	       (type == S_IFCHR || type == S_IFBLK);
 }
 
 int xo_stub_paths(struct xo_stub_call *c)
@@ -325,6 +342,13 @@ int xo_stub_paths(struct xo_stub_call *c)
 	int err;
 
 	err = ask(c, 0, NULL);
+	if (!err && makes_device(c) &&
+	    !xo_policy_any_path(c->policy, XO_ACCESS_READ | XO_ACCESS_WRITE)) {
+		xo_log(xo_policy_caller_name(c->policy),
+		       "refused caller=%s call=%s(%u): devices are made only where any path is allowed",
+		       xo_policy_caller_name(c->policy), c->sc->name, c->sc->nr);
+		return -EACCES;
+	}
 	if (err || xo_policy_any_path(c->policy, access_of(c)))
 		return err;
 	if (changes_by_fd(c))
