@@ -34,7 +34,7 @@ link_stat() { xo stat --json | jq -r ".links[] | select(.caller == \"mgr\" and .
 host_up() { [ -e /dev/crossover ] || insmod $KO/crossover.ko || fail "insmod crossover.ko"; }
 enrolled() { xo ls --json | jq -e ".vms | any(.name == \"$1\")" >/dev/null; }
 # a VM that booted anew has its payload disk still to mount
-payload() { vm "$1" sh -c "[ -d $KO ] || mount -t erofs -o ro /dev/vdb /opt/crossover" || fail "payload in $1"; }
+payload() { vm "$1" sh -c "[ -d $KO ] || { mkdir -p /opt/crossover && mount -t erofs -o ro /dev/vdb /opt/crossover; }" || fail "payload in $1"; }
 guest_up() {
 	payload "$1"
 	enrolled "$1" || xo enrol "$1" || fail "xo enrol $1"
