@@ -333,8 +333,7 @@ static bool makes_device(const struct xo_stub_call *c)
 {
 	mode_t type = c->args[c->nr == SYS_mknodat ? 2 : 1] & S_IFMT;
 
-	return (c->nr == SYS_mknod || c->nr == SYS_mknodat) &&
-	       (type == S_IFCHR || type == S_IFBLK);
+	return (c->nr == SYS_mknod || c->nr == SYS_mknodat) && (type == S_IFCHR || type == S_IFBLK);
 }
 
 int xo_stub_paths(struct xo_stub_call *c)
@@ -345,7 +344,8 @@ int xo_stub_paths(struct xo_stub_call *c)
 	if (!err && makes_device(c) &&
 	    !xo_policy_any_path(c->policy, XO_ACCESS_READ | XO_ACCESS_WRITE)) {
 		xo_log(xo_policy_caller_name(c->policy),
-		       "refused caller=%s call=%s(%u): devices are made only where any path is allowed",
+		       "refused caller=%s call=%s(%u): devices are made only where any path is "
+		       "allowed",
 		       xo_policy_caller_name(c->policy), c->sc->name, c->sc->nr);
 		return -EACCES;
 	}
