@@ -180,19 +180,20 @@ static int pin(struct xo_stub_call *c, unsigned int i, int dir, const char *path
 static int pin_object(struct xo_stub_call *c, unsigned int i)
 {
 	unsigned int oflags = flags_of(c, XO_ARG_OFLAGS);
-	bool follow = follows(c, i);
+	bool follow = follows(c, i), link;
 	struct stat st;
 	int err;
 
 	err = pin(c, i, dir_of(c, i), text_of(c, i), follow ? 0 : O_NOFOLLOW);
+	if (!err && fstat(c->pin[i], &st))
+		err = -errno;
 	if (err)
 		return err;
-	if (c->sc->group == XO_CLASS_OPEN && !follow && !(oflags & O_PATH)) {
-		if (fstat(c->pin[i], &st))
-			return -errno;
-		if (S_ISLNK(st.st_mode))
-			return -ELOOP;
-	}
+	link = S_ISLNK(st.st_mode);
+	if (c->sc->group == XO_CLASS_OPEN && link && !(oflags & O_PATH))
+		return -ELOOP;
+	if ((c->nr == SYS_readlink || c->nr == SYS_readlinkat) && !link)
+		return -EINVAL; /* by a descriptor it would be ENOENT */
 	snprintf(text_of(c, i), XO_PATH_MAX, "/proc/self/fd/%d", c->pin[i]);
 	drop_flags(c, XO_ARG_OFLAGS, O_NOFOLLOW | O_CREAT);
 	drop_flags(c, XO_ARG_ATFLAGS, AT_SYMLINK_NOFOLLOW);

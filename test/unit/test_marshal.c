@@ -469,6 +469,8 @@ static void what_is_allowed_works_through_held_objects(void **state)
 	assert_int_equal(remotely(SYS_readlink, P(in_top("/open/soft")), P(buf), sizeof(buf), 0, 0),
 			 1);
 	assert_int_equal(remotely(SYS_readlinkat, dir, P("soft"), P(buf), sizeof(buf), 0), 1);
+	assert_int_equal(remotely(SYS_readlink, P(in_top("/open/file")), P(buf), 9, 0, 0), -EINVAL);
+	assert_int_equal(remotely(SYS_readlinkat, dir, P("file"), P(buf), 9, 0), -EINVAL);
 	assert_int_equal(remotely(SYS_lchown, P(in_top("/open/soft")), getuid(), getgid(), 0, 0),
 			 0);
 	assert_int_equal(remotely(SYS_unlink, P(in_top("/open/soft")), 0, 0, 0, 0), 0);
