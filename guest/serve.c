@@ -349,7 +349,7 @@ static long timeout_of(const struct xo_g_serve *req)
 
 /*
  * While the host does not know this VM a master waits for that too: HELLO is tried again every now
- * and then, by whoever waits here and by nobody else.
+ * and then, by whoever waits here and by nobody else. EBUSY: it said HELLO too often just now.
  */
 static int wait_open(struct xo_master *m, struct xo_g_serve *req)
 {
@@ -361,7 +361,7 @@ static int wait_open(struct xo_master *m, struct xo_g_serve *req)
 		ret = xo_hello();
 		if (!ret)
 			ret = wait_next(&xo.open_wait, &m->idle, m, NULL, req, timeout);
-		if (ret != -ENODEV)
+		if (ret != -ENODEV && ret != -EBUSY)
 			return ret;
 		nap = min_t(long, timeout, XO_HELLO_AGAIN);
 		if (schedule_timeout_interruptible(nap))

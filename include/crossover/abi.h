@@ -48,8 +48,10 @@ enum xo_hypercall {
 	/*
 	 * RBX = XO_ABI_REVISION, RCX = vector | apic_id << 32 of the event interrupt.
 	 * RCX out: guest-physical address of the board; RDX out: host's revision.
-	 * -EPROTO: revisions differ (RDX tells the host's). Starts a new incarnation of the VM's
-	 * kernel world: calls of an earlier one end with EHOSTDOWN.
+	 * -EPROTO: revisions differ (RDX tells the host's). -EINVAL: no such vector or processor.
+	 * -EBUSY: said too often (a VM may 32 times a second). -EHOSTDOWN: the host is letting this
+	 * VM go. Starts a new incarnation of the VM's kernel world: calls of an earlier one end
+	 * with EHOSTDOWN. Before it, CALL, VECTOR and WORLD_ADD answer -ENOTCONN.
 	 */
 	XO_HC_HELLO = 1,
 	/* RCX = vector | apic_id << 32: the event interrupt moved. */
@@ -115,7 +117,7 @@ struct xo_board_link {
 	__u32 slots;		/* number of slots in the window */
 	__u32 up;		/* 1: calls are taken; 0: link is going down */
 	char peer[XO_NAME_MAX]; /* the peer's name, vouched for by the host */
-	__u64 reserved[3];
+	__u64 reserved[3];	/* [0]: the peer's incarnation; the others 0 */
 };
 
 #define XO_EVENT_LINKS	 (1ULL << 0) /* the links[] entries changed: read them again */
