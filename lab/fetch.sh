@@ -151,7 +151,7 @@ say "reading Debian's package lists"
 apt-get "${apt_options[@]}" update > "$apt/log" 2>&1 || { cat "$apt/log" >&2; die "apt-get update failed"; }
 abi=$(kernel_abi)
 [ -n "$abi" ] || die "no Debian 12 kernel (linux-image-6.1*-cloud-amd64) in this machine's package" \
-	"sources: set XO_DEBIAN_MIRROR to a Debian mirror (e.g. http://deb.debian.org/debian) and run again"
+	"sources: set XO_DEBIAN_MIRROR to a Debian mirror and run again"
 release=$abi-cloud-amd64
 for list in headers tools system; do
 	say "downloading $list"
