@@ -23,7 +23,7 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION 1
+#define XO_ABI_REVISION 2
 #endif
 
 #define XO_NAME_MAX	  32  /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
@@ -79,6 +79,91 @@ enum xo_hypercall {
 	XO_HC_WORLD_ADD = 7,
 	/* RBX = WID. -ENOENT: not a world of this VM. */
 	XO_HC_WORLD_DEL = 8,
+	/*
+	 * Something that the host must sleep for. RBX = guest-physical address (whole page) of a
+	 * struct xo_request, which the host reads once, works on, and writes back; then it sets
+	 * XO_EVENT_REQUEST. -EBUSY: this VM's last one is not through, -EINVAL bad address,
+	 * -ENOTCONN before HELLO.
+	 */
+	XO_HC_REQUEST = 9,
+};
+
+/* ---- requests of XO_HC_REQUEST; each may sleep in the host, one at a time for each VM */
+
+enum xo_request_op {
+	/* Owner: offer a service. name, flags, entry, count and list (guest-physical address of
+	 * `count` struct xo_request_page, contiguous). Out: id. -EINVAL an address or protection
+	 * that cannot be, -E2BIG, -EDQUOT. */
+	XO_REQ_SERVICE_ADD = 1,
+	/* Owner: id. Ends its connections; when it is through, the host touches no page of it. */
+	XO_REQ_SERVICE_DEL = 2,
+	/* Owner: id. Out: info. */
+	XO_REQ_SERVICE_INFO = 3,
+	/* Owner: allow the caller's session (link, session, slot = the one whose data area is the
+	 * shared buffer) to attach to service id. The host believes nobody else about that. */
+	XO_REQ_GRANT = 4,
+	/* Owner: take that back (link, session); ends the connection made of it. */
+	XO_REQ_GRANT_DEL = 5,
+	/* Caller: make the connection of (link, session, slot) to what was granted, for the process
+	 * whose CR3 in ring 3 is `cr3`, in region `index`, with `slots` slots. Out: id of the
+	 * connection, save_gpa (one page for each slot). -EACCES no such grant, -EOPNOTSUPP the
+	 * link does not qualify (info.reason says why), -EXDEV the link's engine is not vmfunc,
+	 * -EDQUOT, -EEXIST region or session in use. */
+	XO_REQ_ATTACH = 6,
+	XO_REQ_DETACH = 7,  /* Caller: id of the connection */
+	XO_REQ_REVIVE = 8,  /* Caller: id: make its revoked context anew. -EHOSTDOWN: it cannot be */
+	XO_REQ_RESET = 9,   /* Caller: id, slot: forget the interrupted call in that slot */
+	XO_REQ_PROCESS_DEL = 10, /* Caller: every connection of `cr3` ends, then the page is free */
+};
+
+#define XO_SERVICE_PAGES	1024 /* at most, of one service */
+#define XO_SERVICES_PER_VM	64
+#define XO_CONNS_PER_VM		64  /* as caller */
+#define XO_GATE_SLOTS_PER_VM	256 /* as caller, over all its connections */
+
+/* xo_service flags, also in xo_g_service and the library */
+#define XO_SERVICE_GPR 1U /* general registers only; what it puts in others is lost */
+
+#define XO_PAGE_WRITE 1ULL /* low bits of xo_request_page.gpa and xo_region.prot */
+#define XO_PAGE_EXEC  2ULL /* neither: read-only; both: refused */
+
+struct xo_request_page {
+	__u64 va;  /* of the owner, page-aligned; ascending */
+	__u64 gpa; /* page-aligned | XO_PAGE_* */
+};
+
+/* How a service and its connections fare. */
+struct xo_service_info {
+	__u64 connections; /* now */
+	__u64 interrupts;  /* exits while away */
+	__u64 faults;	   /* calls that the service ended badly */
+	__u64 fault;	   /* the last of them: XO_GATE_FAULT_* << 56 | RIP (gate.h) */
+	__u64 revocations; /* its pages moved or went */
+	__u64 revivals;
+	__u32 live;   /* 1: calls are taken */
+	__u32 reason; /* enum xo_reason: why a link does not qualify */
+};
+
+struct xo_request {
+	__u32 op;     /* enum xo_request_op */
+	__s32 status; /* out: 0 or negative errno */
+	__u32 revision;
+	__u32 flags; /* XO_SERVICE_* */
+	__u64 id;
+	__u64 link;
+	__u64 session;
+	__u64 cr3;
+	__u64 entry;
+	__u64 list;
+	__u64 save_gpa;
+	__u32 count;
+	__u32 slot;
+	__u32 slots;
+	__u32 index;
+	__s32 pid; /* of owner or caller, as claimed */
+	__u32 reserved;
+	char name[XO_NAME_MAX];
+	struct xo_service_info info;
 };
 
 enum xo_world_kind {
@@ -122,6 +207,8 @@ struct xo_board_link {
 
 #define XO_EVENT_LINKS	 (1ULL << 0) /* the links[] entries changed: read them again */
 #define XO_EVENT_GOODBYE (1ULL << 1) /* the host lets this VM go (unenrolled, module unload) */
+#define XO_EVENT_REQUEST (1ULL << 2) /* the VM's request (XO_HC_REQUEST) is through */
+#define XO_EVENT_SERVICE (1ULL << 3) /* a service of this VM faulted, was revoked or revived */
 
 struct xo_board {
 	__u32 magic;		/* XO_BOARD_MAGIC */
@@ -157,6 +244,8 @@ enum xo_op {
 	XO_OP_CLOSE = 2,   /* the session ends; its stub exits after the reply */
 	XO_OP_SYSCALL = 3, /* run system call nr with args in the session's stub */
 	XO_OP_PING = 4,	   /* reply 0: null call, served by whoever serves the session */
+	XO_OP_INVOKE = 5,  /* a service's session: call it with args[]; result is its value */
+	XO_OP_NOTICE = 6,  /* never sent: what XO_G_SERVE tells a service's master, see there */
 };
 
 #define XO_NO_POINTER (~0ULL) /* args[]: the caller passed NULL */
@@ -191,6 +280,9 @@ struct xo_open {
 	__u32 reserved;
 	char comm[16]; /* program, NUL-terminated */
 	char cwd[256]; /* wished working directory; "" = home of the stub's user */
+	char service[XO_NAME_MAX]; /* "": system calls; else the service of that name. The slot of
+				    * this very call stays the session's: its data area is the
+				    * connection's shared buffer */
 };
 
 /* Data of OPEN's reply. */
@@ -318,6 +410,7 @@ struct xo_g_connect {
 	__u64 wid;     /* out: the stub's world */
 	__u32 pid;     /* out: as the callee numbers it */
 	__u32 uid;     /* out */
+	char service[XO_NAME_MAX]; /* "": system calls; else a service there */
 };
 #define XO_G_CONNECT _IOWR(XO_IOC, 0x21, struct xo_g_connect)
 
@@ -416,6 +509,74 @@ struct xo_g_route_stat {
 };
 #define XO_G_ROUTE_STAT _IOWR(XO_IOC, 0x29, struct xo_g_route_stat)
 
+/* ---- services: owner's side */
+
+struct xo_region {
+	__u64 start;  /* page-aligned */
+	__u64 length; /* whole pages */
+	__u64 prot;   /* XO_PAGE_* */
+};
+
+/*
+ * Owner: this descriptor becomes the master of a service of this process: XO_G_SERVE on it takes
+ * the OPEN calls that name it (each adopted by a fresh descriptor, or refused, as a master's).
+ * XO_G_SERVE also returns with slot = XO_SLOT_NOTICE, to which there is no reply, when XO_G_SERVICE_INFO
+ * has news. The pages are held until the descriptor is closed or the service is revoked by a change
+ * of the mapping. EEXIST a service of that name is offered in this VM, EINVAL regions overlap, are
+ * not mapped so, are both writable and executable, or lie in the gate's addresses; E2BIG, EDQUOT.
+ */
+struct xo_g_service {
+	__u32 revision;
+	__u32 flags; /* XO_SERVICE_* */
+	char name[XO_NAME_MAX];
+	__u64 entry;   /* in an executable region */
+	__u64 regions; /* user address of struct xo_region[count] */
+	__u32 count;
+	__u32 reason; /* out: enum xo_reason, if the engine vmfunc cannot serve it; exit can */
+	__u64 id;     /* out */
+};
+#define XO_G_SERVICE   _IOWR(XO_IOC, 0x2a, struct xo_g_service)
+#define XO_SLOT_NOTICE (~0U)
+
+/* On a service's master: how it fares. */
+#define XO_G_SERVICE_INFO _IOR(XO_IOC, 0x2b, struct xo_service_info)
+
+/* ---- services: caller's side, on a session with a service */
+
+/*
+ * Use the link's engine for this session: with `vmfunc` make (or find) the connection's context.
+ * The process then maps its slots from this descriptor: offset XO_MMAP_TEXT (one page, read and
+ * execute) at each slot window, XO_MMAP_SAVE + slot * page (read, write) at XO_GATE_SAVE of it;
+ * XO_MMAP_BUFFER (read, write) anywhere, usually at XO_GATE_BUFFER. Out: engine, what to use now:
+ * XO_ENGINE_VMFUNC with base, or XO_ENGINE_EXIT: call by XO_G_INVOKE, `reason` says why if the link
+ * says vmfunc. To be said again after XO_GATE_REVOKED; EHOSTDOWN: the service is gone.
+ */
+struct xo_g_attach {
+	__u32 revision;
+	__u32 slots;  /* in: wished, 1 to XO_GATE_SLOTS; out: got */
+	__u32 engine; /* out */
+	__u32 reason; /* out */
+	__u64 base;   /* out: the region's address */
+	__u64 id;     /* out: the connection, at the host */
+};
+#define XO_G_ATTACH _IOWR(XO_IOC, 0x2c, struct xo_g_attach)
+#define XO_MMAP_TEXT   0x10000000
+#define XO_MMAP_SAVE   0x20000000
+#define XO_MMAP_BUFFER 0x30000000
+
+/* One call over `exit`. timeout_ns: 0 none; ETIMEDOUT, EINTR, EHOSTDOWN, EBUSY. */
+struct xo_g_invoke {
+	__u64 args[6];
+	__u64 value; /* out */
+	__u64 timeout_ns;
+	__u32 engine; /* out: the link's, now */
+	__u32 reserved;
+};
+#define XO_G_INVOKE _IOWR(XO_IOC, 0x2d, struct xo_g_invoke)
+
+/* Forget the interrupted call in a slot (a __u32). May sleep; no signal ends it. */
+#define XO_G_SLOT_RESET _IOW(XO_IOC, 0x2e, __u32)
+
 #ifdef __cplusplus
 #define XO_ASSERT(c, t) static_assert(c, t)
 #else
@@ -425,7 +586,7 @@ XO_ASSERT(sizeof(struct xo_board_link) == 96, "board link");
 XO_ASSERT(sizeof(struct xo_board) <= XO_BOARD_SIZE, "board");
 XO_ASSERT(sizeof(struct xo_msg) <= XO_SLOT_HEADER, "message header");
 XO_ASSERT(sizeof(struct xo_msg) == 216, "message header");
-XO_ASSERT(sizeof(struct xo_open) == 296, "open");
+XO_ASSERT(sizeof(struct xo_open) == 328, "open");
 XO_ASSERT(sizeof(struct xo_opened) == 24, "opened");
 
 #endif
