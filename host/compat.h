@@ -18,7 +18,9 @@
 
 #include <linux/version.h>
 #include <linux/ftrace.h>
+#include <linux/kvm_host.h>
 #include <linux/mm.h>
+#include <asm/trapnr.h>
 #include <asm/vmx.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 1, 0) || LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
@@ -66,6 +68,51 @@ static __always_inline u64 xo_vmread(unsigned long field)
 static __always_inline void xo_vmwrite(unsigned long field, u64 value)
 {
 	asm volatile("vmwrite %1, %0" : : "r"(field), "rm"(value) : "cc");
+}
+
+/*
+ * What KVM is told about the exit that the hook stands behind. Valid there only: interrupts off,
+ * the vCPU's VMCS loaded, KVM has not looked at the exit yet. External interrupts, NMIs and machine
+ * checks are never to be rewritten: the processor has acknowledged them, and only KVM's own path
+ * hands them on.
+ */
+
+/* All 32 bits: bit 31 says that the entry failed, and then the exit is none of ours. */
+static __always_inline u32 xo_exit_reason(const struct kvm_vcpu *vcpu)
+{
+	return xo_vmread(VM_EXIT_REASON);
+}
+
+/* KVM goes on as after an empty exit: the monitor trap flag's handler does nothing. */
+static __always_inline void xo_exit_swallow(struct kvm_vcpu *vcpu)
+{
+	xo_vmwrite(VM_EXIT_REASON, EXIT_REASON_MONITOR_TRAP_FLAG);
+}
+
+/* KVM believes that the guest's instruction at RIP raised #UD, and gives it that. */
+static __always_inline void xo_exit_inject_ud(struct kvm_vcpu *vcpu)
+{
+	xo_vmwrite(VM_EXIT_INTR_INFO, INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | UD_VECTOR);
+	xo_vmwrite(VM_EXIT_REASON, EXIT_REASON_EXCEPTION_NMI);
+}
+
+/* No event was being delivered when the guest exited: KVM re-queues nothing. */
+static __always_inline void xo_vectoring_clear(struct kvm_vcpu *vcpu)
+{
+	xo_vmwrite(IDT_VECTORING_INFO_FIELD, 0);
+}
+
+/*
+ * VMFUNC in this VMCS, for the hook before entry: every time, since KVM may write the whole control
+ * from its own copy. What the functions are is VM_FUNCTION_CONTROL's to say. On 6.1 KVM leaves the
+ * control on wherever the processor has it.
+ */
+static __always_inline void xo_enable_vmfunc(struct kvm_vcpu *vcpu)
+{
+	u64 controls = xo_vmread(SECONDARY_VM_EXEC_CONTROL);
+
+	if (unlikely(!(controls & SECONDARY_EXEC_ENABLE_VMFUNC)))
+		xo_vmwrite(SECONDARY_VM_EXEC_CONTROL, controls | SECONDARY_EXEC_ENABLE_VMFUNC);
 }
 
 #endif

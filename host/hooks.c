@@ -36,11 +36,10 @@ static void exited(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	if (unlikely(was_reset(vm, vcpu)))
 		xo_vm_end(vm, "the VM was reset");
 	/* All 32 bits: a failed VM entry is none of ours. */
-	if ((u32)xo_vmread(VM_EXIT_REASON) != EXIT_REASON_VMCALL)
+	if (xo_exit_reason(vcpu) != EXIT_REASON_VMCALL)
 		return;
-	/* The monitor trap flag's handler does nothing: KVM goes on as after an empty exit. */
 	if (xo_hypercall(vm, vcpu))
-		xo_vmwrite(VM_EXIT_REASON, EXIT_REASON_MONITOR_TRAP_FLAG);
+		xo_exit_swallow(vcpu);
 }
 
 static void notrace behind_exit(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
