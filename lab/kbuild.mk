@@ -6,8 +6,8 @@
 #
 # makes build/ko/NAME.ko from FOLDER/*.c, *.h, *.S and FOLDER/Kbuild (the usual kbuild object list:
 # `obj-m := NAME.o`, `NAME-y := a.o b.o`), and adds it to `make all`. The sources are linked into
-# build/obj/ko/NAME, so no object lands beside them; -I include/ is set; every warning of W=1 is an
-# error. KMOD_CFLAGS may add flags.
+# build/obj/ko/NAME, so no object lands beside them; -I include/ and build/gate/ are set; every
+# warning of W=1 is an error. KMOD_CFLAGS may add flags.
 ifndef XO_KBUILD_MK
 XO_KBUILD_MK := 1
 
@@ -28,7 +28,7 @@ XO_KMODS += $(B)/ko/$(1).ko
 all: $(B)/ko/$(1).ko
 
 $(B)/ko/$(1).ko: $(wildcard $(2)/*.[chS]) $(2)/Kbuild $(wildcard include/crossover/*) \
-		lab/kbuild.mk lab/kmod.sh | $(FETCHED)
+		$(B)/gate/gate_blob.h lab/kbuild.mk lab/kmod.sh | $(FETCHED)
 	@echo "  KMOD    $$@"
 	@MAKE="$$(MAKE)" LD_LIBRARY_PATH=$(TOOLS_LIB) lab/kmod.sh $(B) $(1) $(2) $$(KMOD_CFLAGS)
 endef

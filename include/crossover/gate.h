@@ -93,16 +93,17 @@
 #define XO_SAVE_GS    0x18
 #define XO_SAVE_CALLS 0x20 /* quadword: calls that came back */
 #define XO_SAVE_MXCSR 0x28
-#define XO_SAVE_FENV  0x40 /* 28 bytes of FNSTENV */
+#define XO_SAVE_FCW   0x2c /* word: the x87 control word */
 
 /* struct xo_gate_ssa: where an interrupted service waits */
-#define XO_SSA_BUSY   0x00 /* 1: a call has the slot's stack */
+#define XO_SSA_BUSY   0x00 /* 0: free; else, and above 4 GiB: a call has the slot's stack */
 #define XO_SSA_VALID  0x08 /* 1: registers below are an interrupted service's */
 #define XO_SSA_RIP    0x10
 #define XO_SSA_RFLAGS 0x18
 #define XO_SSA_REGS   0x20 /* 16 quadwords, in the processor's order: RAX RCX RDX RBX RSP ... */
 #define XO_SSA_FS     0xa0
 #define XO_SSA_GS     0xa8
+#define XO_SSA_IDTR   0xb6 /* 10 bytes: the runtime looks at where the caller's IDT is */
 
 /* struct xo_gate_visit, host-written, read by runtime and service */
 #define XO_VISIT_ENTRY	0x000 /* the service's entry point */

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Gate text: page 0 of every slot window (crossover/gate.h). docs/gates.md explains each line.
+ *
+ * Who arrives	anybody who can map a page: ring 3 or 0, at any byte, with any registers, flags, stack
+ *		and tables, by a VMFUNC 1 from home or from a service.
+ * Trusted	what the gate context maps, and that it maps nothing which a guest can write.
+ * Leaves	to the slot's service context only from ring 3; home only to the vCPU's own EPT.
+ *
+ * Registers between home and the runtime (runtime.S):
+ *	in	rdi rsi rdx r10 r8 r9: arguments 1 to 6; ebx: 0 call, 1 resume; rsp: caller's
+ *	out	rdx: result; esi: status
+ * eax and ecx are VMFUNC's. In the gate context there is no stack and nothing of the caller.
+ *
+ * Every operand is relative to RIP: a base register would be chosen by whoever lands behind its
+ * load. No indirect branch. gate-check proves both, from every byte offset.
+ * Labels that the host compares RIP with are global; they go into gate_blob.h as XO_L_*.
+ */
+#include "layout.h"
+
+	.globl	gate_resume, gate_entry, gate_restart, gate_in, gate_svc, gate_leave, gate_out, gate_home, gate_mine
+	.globl	gate_bad, gate_taken, gate_end
+
+	.section .gate, "ax"
+gate_text:
+
+/* ------------------------------------------------------------------ home: entries, C ABI */
+gate_resume:
+	jmp	2f
+
+	.org	XO_GATE_ENTRY, 0xcc
+gate_entry:
+	lock bts dword ptr [rip + save_taken], 0
+	jc	gate_taken
+	push	rbx
+	xor	ebx, ebx
+1:	push	rbp
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	mov	[rip + save_rsp], rsp
+	rdfsbase rax			/* 3.11: the service may change these four */
+	mov	[rip + save_fs], rax
+	rdgsbase rax
+	mov	[rip + save_gs], rax
+	fnstcw	[rip + save_fcw]
+	stmxcsr	[rip + save_mxcsr]
+	mov	r10, rcx		/* argument 4, as for a system call: ecx is VMFUNC's */
+gate_restart:				/* the host comes back here while nothing has happened */
+	xor	eax, eax
+	mov	ecx, XO_INDEX_GATE
+	VMFUNC
+
+/* ------------------------------------------------------------------ gate context, on the way in */
+gate_in:
+	/* ORDER: arm, then disarm, then what must hold, then verify, then cross (3.3) */
+	mov	rax, [rip + const_svc]
+	mov	[rip + list_svc], rax
+	mov	qword ptr [rip + list_home], 0
+
+	mov	eax, cs			/* 3.6: EPT cannot tell rings apart */
+	cmp	eax, XO_USER_CS
+	jne	gate_bad
+
+	mov	ecx, XO_INDEX_SVC
+	mov	rax, [rip + const_svc]	/* verify: both sides are read anew (3.3) */
+	xor	rax, [rip + list_svc]
+	or	rax, [rip + list_home]
+	jnz	gate_bad		/* falls through with rax = 0, VMFUNC's leaf */
+	VMFUNC
+
+/* ------------------------------------------------------------------ service context */
+gate_svc:
+	jmp	gate_text + XO_GATE_RT
+
+gate_leave:
+	lea	rsp, [rip + save_end]	/* 3.7: a valid stack for the caller before it is home */
+	xor	eax, eax
+	mov	ecx, XO_INDEX_GATE
+	VMFUNC
+
+/* ------------------------------------------------------------------ gate context, on the way out */
+gate_out:
+	mov	rax, [rip + vcpu_home]
+	mov	[rip + list_home], rax
+	mov	qword ptr [rip + list_svc], 0
+
+	xor	ecx, ecx		/* XO_INDEX_HOME */
+	mov	rax, [rip + vcpu_home]
+	xor	rax, [rip + list_home]
+	or	rax, [rip + list_svc]
+	jnz	gate_bad
+	VMFUNC
+
+/* ------------------------------------------------------------------ home again */
+gate_home:				/* the host too puts RIP here; it may do so again until... */
+	mov	rsp, [rip + save_rsp]
+	push	XO_FLAGS
+	popfq				/* DF, AC, TF, NT may be the service's */
+	mov	rax, [rip + save_fs]
+	wrfsbase rax
+	mov	rax, [rip + save_gs]
+	wrgsbase rax
+gate_mine:				/* ...here: from now on a signal handler finds all in order */
+	fninit				/* an exception left pending would hit FLDCW */
+	fldcw	[rip + save_fcw]
+	ldmxcsr	[rip + save_mxcsr]
+	inc	qword ptr [rip + save_calls]
+	mov	rax, rdx
+	mov	edx, esi
+	test	esi, esi
+	setnz	[rip + save_taken]	/* OK frees the slot; ORDER: last, another thread may be next */
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbp
+	pop	rbx
+	ret
+
+2:	push	rbx			/* resume; the slot is taken by this caller since its call */
+	mov	ebx, 1
+	jmp	1b
+
+gate_taken:
+	xor	eax, eax
+	mov	edx, XO_GATE_TAKEN
+	ret
+
+gate_bad:				/* away VMCALL always exits, and the host ends the call */
+	vmcall
+	mov	esi, XO_GATE_FAULT	/* only who jumped here at home comes by */
+	xor	edx, edx
+	jmp	gate_home
+gate_end:
+	.org	0x1000, 0xcc		/* not zeros: those decode as stores */
+
+	SLOT	gate_text
