@@ -37,6 +37,7 @@
  * arch/x86/kvm/x86.h and lapic.h of 6.1.192. */
 struct kvm_vcpu;
 struct kvm_lapic;
+extern void kvm_load_guest_xsave_state(struct kvm_vcpu *vcpu);
 extern void kvm_load_host_xsave_state(struct kvm_vcpu *vcpu);
 extern void kvm_apic_send_ipi(struct kvm_lapic *apic, u32 icr_low, u32 icr_high);
 

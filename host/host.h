@@ -32,7 +32,8 @@
 #define XO_MEMSLOT_BASE 32000
 /* Guest-physical distance from one of our memory slots to the next. */
 #define XO_GPA_STRIDE	0x800000ULL
-#define XO_GPA_SPAN	((XO_LINKS_PER_VM + 1) * XO_GPA_STRIDE)
+#define XO_MEMSLOT_SAVE (XO_LINKS_PER_VM + 1) /* callers' save pages; the last of ours */
+#define XO_GPA_SPAN	((XO_LINKS_PER_VM + 2) * XO_GPA_STRIDE)
 
 enum xo_side {
 	XO_CALLER = 0,
@@ -122,6 +123,8 @@ struct xo_vm {
 	raw_spinlock_t board_lock; /* guards the board's links[] and */
 	u32 generation;
 
+	struct xo_gate_vm *gate; /* what it needs to call over `vmfunc`, or NULL; see away.h */
+
 	u64 __percpu *exits;
 	atomic64_t hypercalls;
 	atomic64_t refused;
@@ -203,6 +206,9 @@ int xo_hooks_init(void);
 void xo_hooks_exit(void);
 void xo_hooks_enable(void);
 void xo_hooks_disable(void);
+/* The hook before VM entry: on while any VM has a gate. */
+void xo_hooks_arm_enable(void);
+void xo_hooks_arm_disable(void);
 
 /* hypercall.c */
 bool xo_hypercall(struct xo_vm *vm, struct kvm_vcpu *vcpu);

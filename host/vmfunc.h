@@ -51,9 +51,9 @@ void xo_away_flush(void);
 /* ------------------------------------------------------------------ connections */
 
 struct xo_conn_spec {
-	u64 cr3;	     /* hostile; guest-physical, page-aligned */
-	u32 index;	     /* region in that process; < XO_GATE_CONNS */
-	u32 slots;	     /* 1 to XO_GATE_SLOTS */
+	u64 cr3;	      /* hostile; guest-physical, page-aligned */
+	u32 index;	      /* region in that process; < XO_GATE_CONNS */
+	u32 slots;	      /* 1 to XO_GATE_SLOTS */
 	struct page **buffer; /* XO_GATE_BUFFER_SIZE of host memory, shared with the caller */
 	u64 caller_wid;
 	const char *caller_name;

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside of the engine `vmfunc`: what image.c, gate.c, conn.c, home.c and qualify.c share. The
+ * others see vmfunc.h.
+ *
+ * Guest-physical addresses away. The processor's limit is the only one, as all contexts are ours;
+ * but the page that a caller's CR3 names lies where its VM put it. So ours are at three quarters
+ * of the address space, one GiB for each purpose, and a CR3 in there is refused:
+ *
+ *   XO_AWAY_IMAGE  the image: its page tables from the start, its pages from the middle
+ *   XO_AWAY_GATE   gate contexts: what all vCPUs of a VM share
+ *   XO_AWAY_VCPU   gate contexts: one vCPU's own
+ *
+ * What is one slot's own in a service context lies around the caller's CR3, in the same 2 MiB:
+ * there it needs no EPT table but those that map the CR3 page itself.
+ */
+#ifndef XO_HOST_AWAY_H
+#define XO_HOST_AWAY_H
+
+#include "vmfunc.h"
+#include <linux/idr.h>
+
+#define XO_EPT_R 1ULL
+#define XO_EPT_W 2ULL
+#define XO_EPT_X 4ULL
+
+#define XO_GIB	 (1ULL << 30)
+extern u64 xo_away_base;
+#define XO_AWAY_IMAGE (xo_away_base)
+#define XO_AWAY_GATE  (xo_away_base + XO_GIB)
+#define XO_AWAY_VCPU  (xo_away_base + 2 * XO_GIB)
+#define XO_AWAY_SPAN  (3 * XO_GIB)
+
+/* x86-64 page-table entries of ours: accessed and dirty are set, so that no walk ever writes. */
+#define XO_PTE_TABLE  0x67ULL /* present, writable, user, accessed, dirty */
+#define XO_PTE_READ   0x25ULL /* present, user, accessed */
+#define XO_PTE_WRITE  0x67ULL
+#define XO_PTE_NX     BIT_ULL(63)
+
+static inline u32 xo_level_index(u64 address, u32 level) /* 3 is the root */
+{
+	return address >> (12 + 9 * level) & 511;
+}
+
+/* ------------------------------------------------------------------ ept.c */
+
+/* Pages that live and die together, by page->lru. */
+u64 *xo_page_new(struct list_head *pages); /* zeroed; NULL: no memory */
+void xo_pages_free(struct list_head *pages);
+
+u64 xo_ept_leaf(u64 hpa, u64 rights);
+u64 xo_ept_table(const u64 *table);
+u64 xo_eptp(const u64 *root);
+/* Maps one page below `table` of that level; makes tables on the way. -ENOMEM. */
+int xo_ept_map(struct list_head *pages, u64 *table, u32 level, u64 gpa, u64 leaf);
+/* The last-level entry, NULL if there is no table. */
+u64 *xo_ept_entry(u64 *table, u32 level, u64 gpa);
+
+void xo_ept_init(void);
+/* XO_REASON_NONE, or what this processor lacks. */
+extern enum xo_reason xo_processor_lacks;
+
+/* ------------------------------------------------------------------ image.c */
+
+struct xo_image {
+	struct list_head pages; /* our tables */
+	u64 *pml4;		/* a slot's root begins as a copy of it */
+	u64 *pd;		/* EPT: the GiB at XO_AWAY_IMAGE */
+	u64 entry;
+	u32 flags; /* XO_SERVICE_* */
+	u32 count;
+	u32 tables;  /* guest page tables so far */
+	u64 **leaf;  /* EPT entry of each page */
+	u64 *rights; /* of each page */
+};
+
+/* Is that gpa one of the image's pages (present or revoked)? */
+bool xo_image_has(const struct xo_image *image, u64 gpa);
+
+/* ------------------------------------------------------------------ gate.c */
+
+/* One vCPU's gate context. */
+struct xo_gate_cpu {
+	struct list_head pages;
+	u64 *root;
+	u64 *pdpt; /* copies of the VM's entries, and its own GiB */
+	u64 *list; /* the EPTP list: gate text writes it */
+	u64 *constants;
+	u64 eptp;
+	u64 home;   /* EPTP at the last entry; valid while armed */
+	bool armed; /* between an entry and its exit */
+	u32 why;    /* enum xo_reason: why it was not armed last time */
+};
+
+/* One caller: a page table. */
+struct xo_process {
+	struct hlist_node hash; /* by CR3; written under xo_mutex, read under RCU */
+	struct list_head pages;
+	u64 cr3;
+	u64 *pml4, *pdpt, *pd;		     /* of the gate context */
+	u32 gpa[2];			     /* indices in the GiB of pdpt, pd */
+	struct xo_conn *conn[XO_GATE_CONNS]; /* written under xo_mutex, read under RCU */
+	u32 conns;
+};
+
+#define XO_PROCESS_BITS 6
+
+/* What a VM needs to call. */
+struct xo_gate_vm {
+	struct list_head pages;
+	u64 pdpte[512]; /* of all vCPUs; 0 where a vCPU's own is */
+	struct ida gpa; /* pages in the GiB at XO_AWAY_GATE */
+	u32 gpa_text;
+	struct hlist_head process[1 << XO_PROCESS_BITS];
+	struct xo_gate_cpu **cpu; /* KVM_MAX_VCPUS, by vcpu_idx */
+	struct xo_memory save;
+	struct xo_mapping save_mapping;
+	u8 *save_va;
+	DECLARE_BITMAP(save_used, XO_GATE_SLOTS_PER_VM);
+	u32 conns;
+	bool active; /* vCPUs are armed; read without a lock */
+};
+
+struct xo_gate_vm *xo_gate_vm_get(struct xo_vm *vm); /* makes it; NULL: no memory */
+int xo_gate_vm_add_cpus(struct xo_vm *vm);	     /* for vCPUs that have none yet */
+struct xo_process *xo_process_get(struct xo_vm *vm, u64 cr3);
+void xo_process_put(struct xo_vm *vm, struct xo_process *process);    /* frees one without conns */
+struct xo_process *xo_process_find(struct xo_gate_vm *gate, u64 cr3); /* under RCU or xo_mutex */
+/* A page in the gate context: its gpa. -ENOMEM as ~0. */
+u64 xo_gate_map(struct xo_vm *vm, const void *page, u64 rights, u32 *index);
+void xo_gate_unmap(struct xo_vm *vm, u32 index);
+extern u64 *xo_text_page, *xo_rt_gpr_page, *xo_rt_vector_page;
+
+/* ------------------------------------------------------------------ conn.c */
+
+struct xo_ssa {
+	u64 busy, valid, rip, rflags;
+	u64 regs[16];
+	u64 fs, gs;
+};
+
+struct xo_gate_saved { /* XO_SAVE_*, hostile */
+	u8 taken;
+	u8 pad[7];
+	u64 rsp, fs, gs, calls;
+};
+
+struct xo_gslot {
+	struct hlist_node hash; /* by eptp */
+	struct xo_conn *conn;
+	struct list_head pages;
+	u64 va; /* of its window */
+	u64 eptp;
+	u64 *constants;
+	u64 *visit;
+	struct xo_ssa *ssa;
+	u8 *xsave;
+	u64 *pml4;
+	u32 gpa;  /* of the constants, index in the GiB of the gate context */
+	u32 save; /* index of its page */
+	struct xo_gate_saved *saved;
+	u64 restart_call; /* save.calls at the last restart, and */
+	u32 restarts;	  /* how many there were since */
+};
+
+struct xo_conn {
+	struct xo_vm *caller;
+	struct xo_process *process;
+	struct xo_image *image;
+	struct list_head pages;
+	u64 *pt; /* of the gate context */
+	u32 gpa_pt;
+	u32 index;
+	u32 slots;
+	struct xo_gslot slot[XO_GATE_SLOTS];
+	atomic64_t interrupts, restarts, finishes, faults;
+	u64 fault;
+};
+
+struct xo_gslot *xo_gslot_by_eptp(u64 eptp); /* under RCU */
+
+/* ------------------------------------------------------------------ qualify.c */
+
+/* May this vCPU go away from this very entry on? VMCS loaded, interrupts off. */
+enum xo_reason xo_vcpu_qualifies(const struct kvm_vcpu *vcpu);
+
+#endif
