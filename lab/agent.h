@@ -20,10 +20,11 @@
 #define WORK	     "/run/crossover/lab"
 #define MAX_VMS	     32
 #define NAME_BYTES   64
+#define SPEC_BYTES   256
 
 struct vm {
 	char name[NAME_BYTES];
-	char spec[NAME_BYTES + 32]; /* NAME:MEM:CPUS */
+	char spec[SPEC_BYTES]; /* NAME:MEM:CPUS[:ARGS] */
 };
 
 /* agent_channel.c: requests of lab/channel.h

@@ -59,11 +59,17 @@ static void read_shape(void)
 		struct vm *vm = &vms[vm_count++];
 		unsigned int memory, cpus;
 		char name[NAME_BYTES];
+		int end = 0;
 
-		if (vm_count > MAX_VMS || sscanf(l, "%63s %u %u", name, &memory, &cpus) != 3)
+		if (vm_count > MAX_VMS ||
+		    sscanf(l, "%63s %u %u%n", name, &memory, &cpus, &end) != 3)
 			fail("the list of VMs has a line the agent does not understand: %s", l);
 		memcpy(vm->name, name, sizeof(name));
-		snprintf(vm->spec, sizeof(vm->spec), "%s:%u:%u", name, memory, cpus);
+		if (l[end])
+			snprintf(vm->spec, sizeof(vm->spec), "%s:%u:%u:%s", name, memory, cpus,
+				 l + end + 1);
+		else
+			snprintf(vm->spec, sizeof(vm->spec), "%s:%u:%u", name, memory, cpus);
 	}
 }
 

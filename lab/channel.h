@@ -59,7 +59,7 @@ enum lab_status {
 
 enum lab_op {
 	LAB_HELLO = 1, /* arg: LAB_CHANNEL_REVISION */
-	LAB_SHAPE,     /* -> data: text, one line "NAME MEM_MIB CPUS" per VM to start */
+	LAB_SHAPE,     /* -> data: text, one line "NAME MEM_MIB CPUS [ARGS]" per VM to start */
 	LAB_WRITE,     /* arg: enum lab_stream, data: bytes for it */
 	LAB_READ,      /* arg: real ms the machine may sleep until something is typed
 			* -> arg: enum lab_input, data */

@@ -3,6 +3,8 @@
 # image.sh BUILD: makes BUILD/lab/system.erofs, the one disk that the emulated machine boots from and
 # that host and VMs have as their read-only root, from BUILD/lab/root (lab/image-root.sh) and the
 # lab's programs in BUILD/lab/bin. The same input gives the same bytes: their hash keys snapshots.
+# image.sh BUILD VERSION: makes BUILD/VERSION/system.erofs, the same with another kernel in the host,
+# from BUILD/VERSION/root (lab/image-kernel.sh).
 #
 # Layout: the first KiB is boot code (lab/boot.S; erofs leaves it free), then erofs with all files,
 # then, outside the file system, the host's kernel and initrd, which the boot code finds by sector.
@@ -13,13 +15,22 @@ die() { echo "lab/image.sh: $*" >&2; exit 1; }
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(readlink -f "$1")
+version=${2:-}
 lab=$build/lab
-root=$lab/root
 tools=$build/tools
-release=$(cat "$build/debs/kernel")
+vm_release=$(cat "$build/debs/kernel")
+if [ -z "$version" ]; then
+	root=$lab/root image=$lab/system.erofs modules=$build/ko host_release=$vm_release
+else
+	root=$build/$version/root image=$build/$version/system.erofs modules=$build/$version/ko
+	host_release=$(cat "$build/$version/release")
+fi
+work=$(dirname "$image")/boot
 SOURCE_DATE_EPOCH=$(cat "$lab/epoch")
 export SOURCE_DATE_EPOCH
 export LD_LIBRARY_PATH=$tools/usr/lib/x86_64-linux-gnu:$tools/lib/x86_64-linux-gnu
+# shellcheck source=lab/kernel.sh
+. "$here/kernel.sh"
 
 host_modules=(ata_piix sd_mod erofs overlay)
 vm_modules=(virtio_mmio virtio_blk erofs overlay)
@@ -29,6 +40,9 @@ vm_modules=(virtio_mmio virtio_blk erofs overlay)
 host_command_line="console=ttyS0 loglevel=5 nokaslr mitigations=off tsc=reliable no_timer_check"
 host_command_line+=" random.trust_cpu=on cryptomgr.notests panic=-1 lpj=200000 edd=off"
 host_command_line+=" initcall_blacklist=ftrace_check_for_weak_functions"
+# From 6.9 on the kernel warns that CPUID leaf 1 counts fewer threads than leaf 4 counts cores, as the
+# emulated processor says; it compares them only if told of hyperthreads.
+[ -z "$version" ] || host_command_line+=" clearcpuid=ht"
 
 # Addresses shared with lab/boot.S. The kernel's place is fixed, 16 MiB; the initrd's is behind all
 # that the kernel uses before it looks for one.
@@ -38,9 +52,10 @@ memory_map_at=0x9000
 loads_offset=400
 
 # Module files for the named modules and what they need, in the order of loading.
-module_order() # MODULE...
+module_order() # RELEASE MODULE...
 {
-	local module
+	local module release=$1
+	shift
 	for module in "$@"; do
 		awk -F': *' -v name="$module" '
 			{ base = $1; sub(/.*\//, "", base); sub(/\.ko$/, "", base); gsub(/-/, "_", base) }
@@ -52,10 +67,10 @@ module_order() # MODULE...
 	done | awk '!seen[$0]++'
 }
 
-make_initrd() # OUTPUT INIT MODULE...
+make_initrd() # OUTPUT INIT RELEASE MODULE...
 {
-	local output=$1 init=$2 tree=$lab/initrd.tree module name
-	shift 2
+	local output=$1 init=$2 release=$3 tree=$work/initrd.tree module name
+	shift 3
 	rm -rf "$tree"
 	mkdir -p "$tree"/{bin,dev,sys,modules,system,layer,root}
 	cp "$root/usr/bin/busybox" "$tree/bin/"
@@ -64,16 +79,17 @@ make_initrd() # OUTPUT INIT MODULE...
 	done
 	install -m 755 "$here/$init" "$tree/init"
 	install -m 644 "$here/initrd-common" "$tree/boot-common"
-	module_order "$@" > "$lab/initrd.order"
+	module_order "$release" "$@" > "$work/initrd.order"
 	while read -r module; do
 		cp "$root/lib/modules/$release/$module" "$tree/modules/"
 		echo "${module##*/}"
-	done < "$lab/initrd.order" > "$tree/modules/order"
+	done < "$work/initrd.order" > "$tree/modules/order"
 	find "$tree" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 	(cd "$tree" && find . | sort | "$tools/bin/cpio" --quiet -o -H newc -R 0:0 --reproducible) > "$output"
-	rm -rf "$tree" "$lab/initrd.order"
+	rm -rf "$tree" "$work/initrd.order"
 }
 
+# A file of the root has other names, in the roots with other kernels: a new one, not new contents.
 install_programs()
 {
 	local into=$root/usr/lib/crossover program
@@ -83,27 +99,12 @@ install_programs()
 	done
 	install -m 755 "$here/init-host" "$here/init-vm" "$into/"
 	install -m 644 "$here/init-common" "$into/"
-	install -m 644 "$build/ko/lab_console.ko" "$into/"
-	make_initrd "$root/boot/initrd-vm" initrd-vm "${vm_modules[@]}"
-	unpack_kernel "$root/boot/vmlinuz-$release" "$root/boot/vmlinux-vm"
+	install -m 644 "$modules/lab_console.ko" "$into/"
+	rm -f "$root/boot/initrd-vm"
+	make_initrd "$root/boot/initrd-vm" initrd-vm "$vm_release" "${vm_modules[@]}"
+	unpack_kernel "$root/boot/vmlinuz-$vm_release" "$root/boot/vmlinux-vm"
 	install -D -m 644 "$here/vm.conf" "$root/etc/crossover/vm.conf"
 	find "$root" -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-}
-
-# Debian's kernel as it is inside vmlinuz, without the part that would unpack it: QEMU starts it by
-# its PVH entry. Only what is all zeros is left out.
-unpack_kernel() # VMLINUZ OUTPUT
-{
-	local setup offset length
-	setup=$(od -An -tu1 -j 497 -N 1 "$1" | tr -d ' ')
-	offset=$(od -An -tu4 -j 584 -N 4 "$1" | tr -d ' ')
-	length=$(od -An -tu4 -j 588 -N 4 "$1" | tr -d ' ')
-	# The last four bytes of the payload are its unpacked size.
-	dd if="$1" of="$2.lz4" bs=1M iflag=skip_bytes,count_bytes status=none \
-		skip=$(((setup + 1) * 512 + offset)) count=$((length - 4))
-	"$tools/usr/bin/lz4" -q -d -f "$2.lz4" "$2.full" || die "$1 is not compressed by LZ4"
-	objcopy -R .init.scratch -R .brk "$2.full" "$2"
-	rm "$2.lz4" "$2.full"
 }
 
 sectors() { echo $((($(stat -c %s "$1") + 511) / 512)); }
@@ -143,7 +144,7 @@ info_page() # OUTPUT KERNEL-ELF INITRD-SIZE
 	local entry
 	entry=$(readelf -nW "$2" | sed -n '/(0x00000012)/{s/.*description data: //;p;q}' |
 		awk '{ print "0x" $4 $3 $2 $1 }')
-	[ -n "$entry" ] || die "the kernel $release has no PVH entry"
+	[ -n "$entry" ] || die "the kernel $host_release has no PVH entry"
 	truncate -s 0 "$1"
 	truncate -s 4096 "$1"
 	{
@@ -157,12 +158,12 @@ info_page() # OUTPUT KERNEL-ELF INITRD-SIZE
 
 make_bootable() # IMAGE
 {
-	local image=$1 work=$lab/boot initrd_size kernel initrd
-	mkdir -p "$work"
-	make_initrd "$work/initrd" initrd-host "${host_modules[@]}"
+	local image=$1 initrd_size vmlinux=$root/boot/vmlinux-vm kernel initrd
+	[ -z "$version" ] || vmlinux=$root/boot/vmlinux-host
+	make_initrd "$work/initrd" initrd-host "$host_release" "${host_modules[@]}"
 	initrd_size=$(stat -c %s "$work/initrd")
-	objcopy -O binary -R .bss "$root/boot/vmlinux-vm" "$work/kernel"
-	info_page "$work/info" "$root/boot/vmlinux-vm" "$initrd_size"
+	objcopy -O binary -R .bss "$vmlinux" "$work/kernel"
+	info_page "$work/info" "$vmlinux" "$initrd_size"
 	cat "$work/info" "$work/kernel" > "$work/info+kernel"
 	kernel=$(append "$image" "$work/info+kernel")
 	initrd=$(append "$image" "$work/initrd")
@@ -172,15 +173,16 @@ make_bootable() # IMAGE
 	little_endian 4 "$kernel" "$(sectors "$work/info+kernel")" $info_at \
 		"$initrd" "$(sectors "$work/initrd")" $initrd_at | patch "$work/boot.bin" $loads_offset
 	dd if="$work/boot.bin" of="$image" bs=1024 count=1 conv=notrunc status=none
-	rm -r "$work"
 }
 
+rm -rf "$work"
+mkdir "$work"
 install_programs
-image=$lab/system.erofs.new
-rm -f "$image"
+rm -f "$image.new"
 "$tools/usr/bin/mkfs.erofs" --quiet --all-root -x-1 -U 00000000-0000-4000-8000-000000000000 \
-	"$image" "$root" || die "mkfs.erofs failed on $root"
-make_bootable "$image"
+	"$image.new" "$root" || die "mkfs.erofs failed on $root"
+make_bootable "$image.new"
 # Whole cylinders, as the emulated disk has no other size.
-truncate -s %516096 "$image"
-mv "$image" "$lab/system.erofs"
+truncate -s %516096 "$image.new"
+mv "$image.new" "$image"
+rm -r "$work"

@@ -16,10 +16,16 @@ static const char usage[] =
 	"       xo lab ls                                running labs, failed runs, snapshots\n"
 	"       xo lab clean                             remove failed runs and all snapshots\n"
 	"\n"
-	"  --vm NAME[:MEM[:CPUS]]    a VM, its memory in MiB (192) and CPUs (1); may be repeated\n"
+	"  --vm NAME[:MEM[:CPUS[:ARGS]]]\n"
+	"                            a VM, its memory in MiB (192) and CPUs (1), what its kernel "
+	"is\n"
+	"                            told besides (pti=off); may be repeated\n"
 	"  --cpus N                  CPUs of the emulated host (1)\n"
 	"  --put LOCAL:PATH          copy a file or folder to PATH in the host; may be repeated\n"
 	"  --vm-put NAME:LOCAL:PATH  the same in a VM\n"
+	"  --host-kernel VERSION     the host runs that kernel (6.12; make lab-kernel-6.12 first); "
+	"else\n"
+	"                            what XO_LAB_KERNEL says, else the VMs' kernel\n"
 	"  --timeout S               seconds the script may take (900)\n"
 	"  --cold                    boot afresh, whether or not there is a snapshot\n"
 	"\n"
@@ -41,9 +47,26 @@ static void note_command(const struct lab_folders *f, int argc, char **argv)
 	lab_write_file(path, text, strlen(text), 0644, &ignored);
 }
 
-/* What the user names must be there before anything is made. */
-static int check_files(const struct lab_options *o, struct lab_error *err)
+/* The option, else the environment: so that whatever runs the lab can be run on another kernel. */
+static int choose_kernel(struct lab_options *o, struct lab_error *err)
 {
+	const char *wanted = getenv("XO_LAB_KERNEL");
+
+	return o->kernel[0] || !wanted || !*wanted ? 0 : lab_parse_kernel(wanted, o->kernel, err);
+}
+
+/* What the user names must be there before anything is made. */
+static int check_files(const struct lab_folders *f, const struct lab_options *o,
+		       struct lab_error *err)
+{
+	char path[PATH_MAX];
+
+	lab_system_path(f, o, path);
+	if (o->kernel[0] && access(path, R_OK))
+		return lab_error(err,
+				 "there is no image with the host kernel %s (%s): run make "
+				 "lab-kernel-%s",
+				 o->kernel, path, o->kernel);
 	if (o->script && strcmp(o->script, "-") && access(o->script, R_OK))
 		return lab_error(err, "the script %s cannot be read: %s", o->script,
 				 strerror(errno));
@@ -117,7 +140,7 @@ int xo_cmd_lab(int argc, char **argv)
 	}
 	options = malloc(sizeof(*options));
 	if (!options || lab_parse(argc - 1, argv + 1, options, &err) ||
-	    check_files(options, &err)) {
+	    choose_kernel(options, &err) || check_files(&folders, options, &err)) {
 		fprintf(stderr, "xo lab %s: %s\n", word, options ? err.text : "no memory");
 		free(options);
 		return LAB_EXIT_USAGE;

@@ -25,6 +25,8 @@
 #define LAB_EXIT_SIGNAL	  128 /* plus the signal's number */
 
 #define LAB_VM_NAME	  31  /* characters */
+#define LAB_VM_ARGS	  127 /* characters of what its kernel is told */
+#define LAB_KERNEL	  15  /* characters of a kernel version */
 #define LAB_VM_MEMORY	  192 /* MiB, unless the user says otherwise */
 #define LAB_MAX_VMS	  16
 #define LAB_MAX_PUTS	  64
@@ -52,6 +54,7 @@ struct lab_vm {
 	char name[LAB_VM_NAME + 1];
 	unsigned int memory; /* MiB */
 	unsigned int cpus;
+	char args[LAB_VM_ARGS + 1]; /* for its kernel */
 };
 
 /* A file or folder of the user's that is to be in the host (vm empty) or in a VM. */
@@ -69,12 +72,15 @@ struct lab_options {
 	unsigned int cpus;
 	unsigned int timeout; /* s */
 	bool cold;
-	const char *script; /* NULL: a shell on the user's terminal */
-	char **args;	    /* of the script, ended by NULL */
+	char kernel[LAB_KERNEL + 1]; /* of the host; empty: as the VMs' */
+	const char *script;	     /* NULL: a shell on the user's terminal */
+	char **args;		     /* of the script, ended by NULL */
 };
 
-/* NAME[:MEM[:CPUS]] */
+/* NAME[:MEM[:CPUS[:ARGS]]] */
 int lab_parse_vm(const char *text, struct lab_vm *vm, struct lab_error *err);
+/* A version as 6.12. */
+int lab_parse_kernel(const char *text, char kernel[LAB_KERNEL + 1], struct lab_error *err);
 /* LOCAL:PATH, or NAME:LOCAL:PATH if for_vm; a PATH ending in / gets LOCAL's last part. */
 int lab_parse_put(const char *text, bool for_vm, struct lab_put *put, struct lab_error *err);
 /* All arguments of `run` and `up`; argv[0] is the subcommand. */
@@ -93,6 +99,8 @@ struct lab_folders {
 };
 
 int lab_find_folders(struct lab_folders *f, struct lab_error *err);
+/* The disk that host and VMs boot from; it depends on the host's kernel. */
+void lab_system_path(const struct lab_folders *f, const struct lab_options *o, char *path);
 /* Format a path; fails the program if it is longer than the system allows. */
 void lab_path(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int lab_make_folders(const char *path, struct lab_error *err);
@@ -130,7 +138,7 @@ void lab_tools_environment(const char *tools);
  * run of one shape, and a part of the key.
  */
 void lab_bochs_config(const struct lab_options *o, char *text, size_t size);
-/* "NAME MEM CPUS" for each VM, in the order of their names. */
+/* "NAME MEM CPUS [ARGS]" for each VM, in the order of their names. */
 void lab_shape_text(const struct lab_options *o, char *text, size_t size);
 
 /* lab_key.c -------------------------------------------------------------------------------------*/

@@ -56,12 +56,30 @@ static int parse_number(const char *text, const char *end, const char *what, uns
 	return 0;
 }
 
+/* Spaces part the words; a line of the shape is what the agent can take. */
+static int parse_args(const char *text, struct lab_vm *vm, struct lab_error *err)
+{
+	size_t size = strlen(text);
+
+	if (size < 1 || size > LAB_VM_ARGS)
+		return lab_error(err, "the kernel arguments of VM %s must have 1 to %d characters",
+				 vm->name, LAB_VM_ARGS);
+	for (size_t i = 0; i < size; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return lab_error(err, "the kernel arguments of VM %s must be plain ASCII",
+					 vm->name);
+	}
+	strcpy(vm->args, text);
+	return 0;
+}
+
 int lab_parse_vm(const char *text, struct lab_vm *vm, struct lab_error *err)
 {
 	const char *end = strchrnul(text, ':');
 
 	vm->memory = LAB_VM_MEMORY;
 	vm->cpus = 1;
+	vm->args[0] = 0;
 	if (parse_name(text, (size_t)(end - text), vm->name, err))
 		return -1;
 	if (!*end)
@@ -74,8 +92,21 @@ int lab_parse_vm(const char *text, struct lab_vm *vm, struct lab_error *err)
 	if (!*end)
 		return 0;
 	text = end + 1;
-	return parse_number(text, text + strlen(text), "number of a VM's CPUs", 1, MAX_VM_CPUS,
-			    &vm->cpus, err);
+	end = strchrnul(text, ':');
+	if (parse_number(text, end, "number of a VM's CPUs", 1, MAX_VM_CPUS, &vm->cpus, err))
+		return -1;
+	return *end ? parse_args(end + 1, vm, err) : 0;
+}
+
+/* The version becomes the name of a folder. */
+int lab_parse_kernel(const char *text, char kernel[LAB_KERNEL + 1], struct lab_error *err)
+{
+	size_t size = strlen(text);
+
+	if (size < 1 || size > LAB_KERNEL || strspn(text, "0123456789.") < size || text[0] == '.')
+		return lab_error(err, "'%.60s' is not a kernel version as 6.12", text);
+	strcpy(kernel, text);
+	return 0;
 }
 
 static int put_text(char *to, const char *text, size_t size, const char *whole,
@@ -199,6 +230,8 @@ static int take_option(struct lab_options *o, int option, struct lab_error *err)
 		return add_put(o, optarg, true, err);
 	case 't':
 		return parse_number(optarg, end, "timeout (s)", 1, 1000000, &o->timeout, err);
+	case 'k':
+		return lab_parse_kernel(optarg, o->kernel, err);
 	case 'C':
 		o->cold = true;
 		return 0;
@@ -216,10 +249,12 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 {
 	static const struct option up[] = { { "vm", required_argument, NULL, 'v' },
 					    { "cpus", required_argument, NULL, 'c' },
+					    { "host-kernel", required_argument, NULL, 'k' },
 					    { "cold", no_argument, NULL, 'C' },
 					    { 0 } };
 	static const struct option run[] = { { "vm", required_argument, NULL, 'v' },
 					     { "cpus", required_argument, NULL, 'c' },
+					     { "host-kernel", required_argument, NULL, 'k' },
 					     { "cold", no_argument, NULL, 'C' },
 					     { "put", required_argument, NULL, 'p' },
 					     { "vm-put", required_argument, NULL, 'P' },

@@ -61,7 +61,7 @@ static int make_files(const struct lab_folders *f, const struct lab_options *o,
 	if (lab_write_file(path, "c\n", 2, 0644, err))
 		return -1;
 	/* Bochs puts a lock file beside a disk image: beside this link, not beside the image. */
-	lab_path(target, "%s/system.erofs", f->lab);
+	lab_system_path(f, o, target);
 	lab_path(path, "%s/system.img", f->run);
 	if (symlink(target, path))
 		return lab_error(err, "%s: %s", path, strerror(errno));

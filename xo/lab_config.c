@@ -42,6 +42,7 @@ void lab_shape_text(const struct lab_options *o, char *text, size_t size)
 
 	text[0] = 0;
 	for (unsigned int i = 0; i < o->vm_count && fill < size; i++)
-		fill += (size_t)snprintf(text + fill, size - fill, "%s %u %u\n", o->vms[i].name,
-					 o->vms[i].memory, o->vms[i].cpus);
+		fill += (size_t)snprintf(text + fill, size - fill, "%s %u %u%s%s\n", o->vms[i].name,
+					 o->vms[i].memory, o->vms[i].cpus,
+					 o->vms[i].args[0] ? " " : "", o->vms[i].args);
 }

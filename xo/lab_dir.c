@@ -54,6 +54,14 @@ int lab_find_folders(struct lab_folders *f, struct lab_error *err)
 	return 0;
 }
 
+void lab_system_path(const struct lab_folders *f, const struct lab_options *o, char *path)
+{
+	if (o->kernel[0])
+		lab_path(path, "%s/%s/system.erofs", f->build, o->kernel);
+	else
+		lab_path(path, "%s/system.erofs", f->lab);
+}
+
 int lab_make_folders(const char *path, struct lab_error *err)
 {
 	char part[PATH_MAX];

@@ -156,13 +156,15 @@ static int write_inputs(const struct lab_folders *f, const struct lab_options *o
 			struct lab_error *err)
 {
 	static const char *const files[][2] = {
-		{ "system", "/lab/system.erofs" },
 		{ "bochs", "/tools/usr/bin/bochs-bin" },
 		{ "bios", "/tools/usr/share/bochs/BIOS-bochs-latest" },
 		{ "vgabios", "/tools/usr/share/bochs/VGABIOS-lgpl-latest" },
 	};
 	char path[PATH_MAX], text[4096];
 
+	lab_system_path(f, o, path);
+	if (add_hash(f, to, "system", path, err))
+		return -1;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		lab_path(path, "%s%s", f->build, files[i][1]);
 		if (add_hash(f, to, files[i][0], path, err))

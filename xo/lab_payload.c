@@ -7,6 +7,7 @@
  * The agent finds below .lab: script and args (each argument ended by a NUL), put/N (the files),
  * host and vm-NAME (shell scripts that copy them to their places).
  */
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,39 @@ static int stage_tree(const struct lab_folders *f, const char *stage, struct lab
 	if (access(tree, F_OK))
 		return lab_make_folders(stage, err);
 	return copy("-al", tree, stage, err);
+}
+
+/* Modules for the host's own kernel, in place of those of the same name for the VMs'. */
+static int stage_modules(const struct lab_folders *f, const struct lab_options *o,
+			 const char *stage, struct lab_error *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+	struct dirent *entry;
+	DIR *folder;
+	int result;
+
+	if (!o->kernel[0])
+		return 0;
+	lab_path(to, "%s/ko", stage);
+	lab_path(from, "%s/%s/ko", f->build, o->kernel);
+	folder = opendir(from);
+	if (!folder)
+		return lab_error(err,
+				 "there are no modules for the host kernel %s in %s: run make "
+				 "lab-kernel-%s",
+				 o->kernel, from, o->kernel);
+	result = lab_make_folders(to, err);
+	while (!result && (entry = readdir(folder))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		lab_path(from, "%s/%s/ko/%s", f->build, o->kernel, entry->d_name);
+		lab_path(to, "%s/ko/%s", stage, entry->d_name);
+		/* A hard link of the payload's: not its contents are replaced, but the name. */
+		unlink(to);
+		result = copy("-a", from, to, err);
+	}
+	closedir(folder);
+	return result;
 }
 
 static int stage_script(const struct lab_options *o, const char *job, struct lab_error *err)
@@ -130,7 +164,8 @@ int lab_payload_make(const struct lab_folders *f, const struct lab_options *o,
 
 	lab_path(stage, "%s/stage", f->run);
 	lab_path(job, "%s/.lab", stage);
-	if (stage_tree(f, stage, err) || lab_make_folders(job, err) || stage_script(o, job, err))
+	if (stage_tree(f, stage, err) || stage_modules(f, o, stage, err) ||
+	    lab_make_folders(job, err) || stage_script(o, job, err))
 		return -1;
 	for (unsigned int i = 0; i < o->put_count; i++) {
 		if (stage_put(job, &o->puts[i], i, err))

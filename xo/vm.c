@@ -9,7 +9,7 @@ static const char usage[] =
 	"Usage: xo vm [--config FILE] SUBCOMMAND ...\n"
 	"Start and look after virtual machines, and run commands in them.\n"
 	"\n"
-	"  start NAME[:MEM[:CPUS]]     start a VM\n"
+	"  start NAME[:MEM[:CPUS...]]  start a VM\n"
 	"  wait [--timeout S] NAME     wait until it takes commands\n"
 	"  exec [-t] NAME -- CMD ...   run a command in it\n"
 	"  ls [--json]                 list the VMs\n"

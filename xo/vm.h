@@ -27,6 +27,7 @@
 #define VM_MIN_MEM	 64
 #define VM_MAX_CPUS	 64
 #define VM_VALUE_MAX	 512 /* of a configuration value */
+#define VM_ARGS_MAX	 127 /* characters of a VM's own kernel arguments */
 
 /* Exit statuses beyond 0 and 1. */
 #define VM_EXIT_USAGE	 2
@@ -44,11 +45,12 @@ int vm_fail(struct vm_err *err, const char *fmt, ...) __attribute__((format(prin
 
 /* vm_args.c: parsing without side effects. */
 
-/* What NAME[:MEM[:CPUS]] asks for. */
+/* What NAME[:MEM[:CPUS[:ARGS]]] asks for. */
 struct vm_spec {
 	char name[VM_NAME_MAX + 1];
 	unsigned int mem;
 	unsigned int cpus;
+	char args[VM_ARGS_MAX + 1]; /* for its kernel */
 };
 
 /* /etc/crossover/vm.conf; every key is in the table of vm_args.c and in xo-vm(1). */
@@ -128,8 +130,9 @@ int vm_kill_process(const struct vm *vm, struct vm_err *err);
 /* Waits until QEMU has gone. 0, or -1 with a sentence after `ms`. */
 int vm_wait_gone(const struct vm *vm, int ms, struct vm_err *err);
 
-/* vm_qemu.c: QEMU's command line. A NULL-terminated vector, freed by vm_qemu_free(). */
-char **vm_qemu_argv(const struct vm_conf *conf, const struct vm *vm, int vhost);
+/* vm_qemu.c: QEMU's command line, its kernel's ended by `args`. A NULL-terminated vector, freed by
+ * vm_qemu_free(). */
+char **vm_qemu_argv(const struct vm_conf *conf, const struct vm *vm, const char *args, int vhost);
 void vm_qemu_free(char **argv);
 
 /* vm_qmp.c */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Parsing for `xo vm`: names, NAME[:MEM[:CPUS]], numbers, configuration lines. No side effects. */
+/* Parsing for `xo vm`: names, NAME[:MEM[:CPUS[:ARGS]]], numbers, configuration lines. No side
+ * effects. */
 #include "vm.h"
 #include <ctype.h>
 #include <stdarg.h>
@@ -62,6 +63,23 @@ int vm_parse_number(const char *text, const char *what, unsigned long min, unsig
 	return 0;
 }
 
+/* Words for the kernel: whatever a user may want to try, but one line of plain text. */
+static int parse_args(const char *text, struct vm_spec *spec, struct vm_err *err)
+{
+	size_t len = strlen(text);
+
+	if (len < 1 || len > VM_ARGS_MAX)
+		return vm_fail(err, "The kernel arguments of VM %s must have 1 to %d characters.",
+			       spec->name, VM_ARGS_MAX);
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] < ' ' || text[i] > '~')
+			return vm_fail(err, "The kernel arguments of VM %s must be plain ASCII.",
+				       spec->name);
+	}
+	strcpy(spec->args, text);
+	return 0;
+}
+
 int vm_parse_spec(const char *text, const struct vm_conf *conf, struct vm_spec *spec,
 		  struct vm_err *err)
 {
@@ -81,8 +99,14 @@ int vm_parse_spec(const char *text, const struct vm_conf *conf, struct vm_spec *
 		snprintf(mem, sizeof(mem), "%.*s", (int)(len > 15 ? 15 : len), p);
 		p += len;
 	}
-	if (*p == ':')
-		snprintf(cpus, sizeof(cpus), "%.15s", p + 1);
+	if (*p == ':') {
+		len = strcspn(++p, ":");
+		snprintf(cpus, sizeof(cpus), "%.*s", (int)(len > 15 ? 15 : len), p);
+		p += len;
+	}
+	spec->args[0] = '\0';
+	if (*p == ':' && parse_args(p + 1, spec, err))
+		return -1;
 	if (vm_parse_number(mem, "memory in MiB", VM_MIN_MEM, VM_MAX_MEM, &spec->mem, err))
 		return -1;
 	return vm_parse_number(cpus, "number of CPUs", 1, VM_MAX_CPUS, &spec->cpus, err);

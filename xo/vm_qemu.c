@@ -57,7 +57,7 @@ static void add_disk(char **argv, const char *id, const char *path, int bus)
 	add(argv, "virtio-blk-device,drive=%s,serial=%s,bus=virtio-mmio-bus.%d", id, id, bus);
 }
 
-char **vm_qemu_argv(const struct vm_conf *conf, const struct vm *vm, int vhost)
+char **vm_qemu_argv(const struct vm_conf *conf, const struct vm *vm, const char *args, int vhost)
 {
 	char **argv = calloc(MAX_ARGS + 1, sizeof(*argv));
 	struct stat st;
@@ -116,7 +116,8 @@ char **vm_qemu_argv(const struct vm_conf *conf, const struct vm *vm, int vhost)
 		add(argv, "%s", conf->initrd);
 	}
 	add(argv, "-append");
-	add(argv, KERNEL_ARGS " xo.vm=%s%s%s", vm->name, *conf->append ? " " : "", conf->append);
+	add(argv, KERNEL_ARGS " xo.vm=%s%s%s%s%s", vm->name, *conf->append ? " " : "", conf->append,
+	    *args ? " " : "", args);
 	return argv;
 }
 

@@ -9,8 +9,9 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"Usage: xo vm start NAME[:MEM[:CPUS]]\n"
-	"Start the virtual machine NAME with MEM MiB of memory (192) and CPUS processors (1).\n"
+	"Usage: xo vm start NAME[:MEM[:CPUS[:ARGS]]]\n"
+	"Start the virtual machine NAME with MEM MiB of memory (192) and CPUS processors (1);\n"
+	"ARGS are words for its kernel, behind those of the configuration.\n"
 	"Returns as soon as QEMU runs; `xo vm wait NAME` waits until the VM answers.\n";
 
 static int check_readable(const char *path, const char *what, const char *key, struct vm_err *err)
@@ -55,9 +56,10 @@ static void read_messages(int fd, char *text, size_t size)
 }
 
 /* QEMU's parent ends when the VM's devices exist (-daemonize), with status 0 if all is well. */
-static int run_qemu(const struct vm_conf *conf, const struct vm *vm, int vhost, struct vm_err *err)
+static int run_qemu(const struct vm_conf *conf, const struct vm_spec *spec, const struct vm *vm,
+		    int vhost, struct vm_err *err)
 {
-	char **argv = vm_qemu_argv(conf, vm, vhost);
+	char **argv = vm_qemu_argv(conf, vm, spec->args, vhost);
 	char text[1500];
 	int fds[2], status = 0;
 	pid_t pid;
@@ -109,7 +111,7 @@ static int start(const struct vm_conf *conf, const struct vm_spec *spec, struct 
 	dir = vm_dir_create(conf, spec, &vm, &vhost, err);
 	if (dir < 0)
 		return -1;
-	if (run_qemu(conf, &vm, vhost, err)) {
+	if (run_qemu(conf, spec, &vm, vhost, err)) {
 		/* A QEMU that failed late may still be about to end. */
 		vm_look(conf, spec->name, &now);
 		vm_kill_process(&now, &(struct vm_err){ 0 });

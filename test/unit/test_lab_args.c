@@ -31,18 +31,44 @@ static void vms_have_names_memory_and_cpus(void **state)
 	assert_int_equal(lab_parse_vm("web-2:256:2", &vm, &err), 0);
 	assert_int_equal(vm.memory, 256);
 	assert_int_equal(vm.cpus, 2);
+	assert_string_equal(vm.args, "");
+	assert_int_equal(lab_parse_vm("web:256:2:pti=off a=b:c", &vm, &err), 0);
+	assert_string_equal(vm.args, "pti=off a=b:c");
+}
+
+static void kernels_are_versions(void **state)
+{
+	char kernel[LAB_KERNEL + 1];
+
+	assert_int_equal(lab_parse_kernel("6.12", kernel, &err), 0);
+	assert_string_equal(kernel, "6.12");
+	assert_int_equal(lab_parse_kernel("", kernel, &err), -1);
+	assert_int_equal(lab_parse_kernel("..", kernel, &err), -1);
+	assert_int_equal(lab_parse_kernel("6.12/..", kernel, &err), -1);
+	assert_int_equal(lab_parse_kernel("6.1234567890123456", kernel, &err), -1);
+	assert_int_equal(PARSE("run", "--host-kernel", "6.12", "s"), 0);
+	assert_string_equal(o.kernel, "6.12");
 }
 
 static void bad_vms_are_refused(void **state)
 {
-	static const char *const bad[] = { "",		":",
-					   "Web",	"1a",
-					   "a b",	"a:",
-					   "a:x",	"a:-1",
-					   "a:1",	"a:192:",
-					   "a:192:0",	"a:192:99",
-					   "a:192:1:1", "a:99999999999",
-					   "a/b",	"abcdefghijklmnopqrstuvwxyz012345" };
+	static const char *const bad[] = { "",
+					   ":",
+					   "Web",
+					   "1a",
+					   "a b",
+					   "a:",
+					   "a:x",
+					   "a:-1",
+					   "a:1",
+					   "a:192:",
+					   "a:192:0",
+					   "a:192:99",
+					   "a:192:1:",
+					   "a:192:1:\n",
+					   "a:99999999999",
+					   "a/b",
+					   "abcdefghijklmnopqrstuvwxyz012345" };
 	struct lab_vm vm;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
@@ -119,6 +145,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vms_have_names_memory_and_cpus),
 		cmocka_unit_test(bad_vms_are_refused),
+		cmocka_unit_test(kernels_are_versions),
 		cmocka_unit_test(puts_have_a_source_and_an_absolute_target),
 		cmocka_unit_test(words_after_the_script_are_its_own),
 		cmocka_unit_test(wrong_words_are_refused),

@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: GPL-2.0
+# The emulated host on another kernel than the VMs': `make lab-kernel-6.12`, then
+# `xo lab run --host-kernel 6.12 ...` or XO_LAB_KERNEL=6.12 for everything that runs the lab.
+# What is made for it is in build/6.12. docs/kernels.md says what differs.
+include lab/kbuild.mk
+
+HOST_KERNELS := $(patsubst lab/packages.kernel-%,%,$(wildcard lab/packages.kernel-*))
+
+# The modules that the host loads: NAME:FOLDER.
+HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_warn
+
+define xo_host_kmod
+$(B)/$(1)/ko/$(2).ko: $$(wildcard $(3)/*.[chS]) $(3)/Kbuild $$(wildcard include/crossover/*) \
+		lab/kmod.sh | $(B)/$(1)/.fetched
+	@echo "  KMOD    $$@"
+	@MAKE="$$(MAKE)" LD_LIBRARY_PATH=$(TOOLS_LIB) lab/kmod.sh $(B)/$(1) $(2) $(3) $$(KMOD_CFLAGS)
+endef
+
+define xo_host_kernel
+$(B)/$(1)/.fetched: lab/fetch-kernel.sh lab/apt.sh lab/packages.kernel-$(1) | $(FETCHED)
+	@lab/fetch-kernel.sh $(B) $(1)
+
+$(foreach m,$(HOST_KMODS),$(eval $(call xo_host_kmod,$(1),$(firstword $(subst :, ,$(m))),$(lastword $(subst :, ,$(m))))))
+$(B)/$(1)/ko/lab_console.ko: KMOD_CFLAGS := -I$(CURDIR)/lab
+$(B)/$(1)/ko/lab_console.ko: lab/channel.h
+
+# VMs keep their kernel, so all of the other image is in it.
+$(B)/$(1)/system.erofs: $(B)/lab/system.erofs $(B)/$(1)/.fetched lab/image-kernel.sh lab/kernel.sh \
+		$(B)/$(1)/ko/lab_console.ko
+	@echo "  IMAGE   $$@"
+	@lab/image-kernel.sh $(B) $(1)
+	@lab/image.sh $(B) $(1)
+
+lab-kernel-$(1): $(B)/$(1)/system.erofs $(foreach m,$(HOST_KMODS),$(B)/$(1)/ko/$(firstword $(subst :, ,$(m))).ko)
+.PHONY: lab-kernel-$(1)
+endef
+$(foreach v,$(HOST_KERNELS),$(eval $(call xo_host_kernel,$(v))))
