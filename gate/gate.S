@@ -96,13 +96,13 @@ gate_out:
 /* ------------------------------------------------------------------ home again */
 gate_home:				/* the host too puts RIP here; it may do so again until... */
 	mov	rsp, [rip + save_rsp]
-	push	XO_FLAGS
-	popfq				/* DF, AC, TF, NT may be the service's */
-	mov	rax, [rip + save_fs]
-	wrfsbase rax
+	mov	rax, [rip + save_fs]	/* nothing here touches memory that could be swapped out: */
+	wrfsbase rax			/* a fault could end in a signal without an exit */
 	mov	rax, [rip + save_gs]
 	wrgsbase rax
 gate_mine:				/* ...here: from now on a signal handler finds all in order */
+	push	XO_FLAGS
+	popfq				/* DF, AC, TF, NT may be the service's */
 	fninit				/* an exception left pending would hit FLDCW */
 	fldcw	[rip + save_fcw]
 	ldmxcsr	[rip + save_mxcsr]
