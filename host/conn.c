@@ -235,26 +235,28 @@ void xo_conn_stop(struct xo_conn *conn)
 		set_slot(&conn->slot[i], false);
 }
 
-/*
- * A call may slip in between the look and the stop: it is found inside after everybody came home,
- * with its slot busy, and gets its way back.
- */
-bool xo_conn_stop_idle(struct xo_conn *conn)
+void xo_conn_stop_idle(struct xo_conn *conn)
 {
-	bool all = true;
 	u32 i;
 
 	for (i = 0; i < conn->slots; i++)
 		if (!READ_ONCE(conn->slot[i].ssa->busy))
 			set_slot(&conn->slot[i], false);
-	xo_away_flush();
+}
+
+bool xo_conn_busy(struct xo_conn *conn, bool open)
+{
+	bool busy = false;
+	u32 i;
+
 	for (i = 0; i < conn->slots; i++) {
 		if (!READ_ONCE(conn->slot[i].ssa->busy))
 			continue;
-		set_slot(&conn->slot[i], true);
-		all = false;
+		busy = true;
+		if (open)
+			set_slot(&conn->slot[i], true);
 	}
-	return all;
+	return busy;
 }
 
 int xo_conn_reset_slot(struct xo_conn *conn, u32 number)

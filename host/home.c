@@ -209,18 +209,18 @@ static void interrupted(const struct away *a)
 	go_home(a, XO_GATE_INTR, 0);
 }
 
-/* The runtime refused what the caller's kernel had prepared: an IDT within the service's reach. */
-static bool runtime_refused(const struct away *a)
+/* In gate text or runtime it is not the service's doing, but of who prepared registers and tables
+ * for them: the caller's kernel (an IDT within reach, CR0.TS), or somebody who jumped there. */
+static bool in_our_text(const struct away *a)
 {
-	const struct xo_rt_labels *l = labels_of(a->slot);
-	u64 at = window_offset(a) - XO_GATE_RT;
+	u64 at = window_offset(a);
 
-	return !a->in_gate && (at == l->bad || at == l->bad_load);
+	return between(at, 0, PAGE_SIZE) || between(at, XO_GATE_RT, XO_GATE_RT + PAGE_SIZE);
 }
 
 static u64 fault_kind(const struct away *a)
 {
-	if (a->in_gate || runtime_refused(a))
+	if (a->in_gate || in_our_text(a))
 		return XO_GATE_FAULT_GATE;
 	/* SYSCALL and SYSENTER go where the caller's kernel said, in ring 0, where nothing is. */
 	if (!VMX_AR_DPL(xo_vmread(GUEST_SS_AR_BYTES)))

@@ -68,8 +68,14 @@ enum xo_reason xo_conn_make(struct xo_vm *caller, struct xo_image *image,
 /* Any context: calls are taken, or not: from now on entering ends with REVOKED. */
 void xo_conn_start(struct xo_conn *conn);
 void xo_conn_stop(struct xo_conn *conn);
-/* As stop, but only for slots that no call is in; true when all are stopped. */
-bool xo_conn_stop_idle(struct xo_conn *conn);
+/*
+ * Draining, in three steps, since the second needs interrupts on and no lock that is taken in an
+ * exit's callback (xo_away_flush()): stop the slots that no call is in; flush; then ask for those
+ * that a call is in after all (it slipped in), which opens them again if `open`. False: none, the
+ * connection can go. First and third in any context, under the lock that start and stop have.
+ */
+void xo_conn_stop_idle(struct xo_conn *conn);
+bool xo_conn_busy(struct xo_conn *conn, bool open);
 /* Stops, brings everybody home, frees; interrupted calls in it are lost. */
 void xo_conn_free(struct xo_conn *conn);
 /* Forget the interrupted call in a slot. -EINVAL no such slot. */
