@@ -262,17 +262,14 @@ bool xo_conn_busy(struct xo_conn *conn, bool open)
 int xo_conn_reset_slot(struct xo_conn *conn, u32 number)
 {
 	struct xo_gslot *slot;
-	bool open;
 
 	if (number >= conn->slots)
 		return -EINVAL;
 	slot = &conn->slot[number];
-	open = slot->constants[XO_CONST_SVC / 8];
 	set_slot(slot, false);
 	xo_away_flush(); /* nobody runs in it */
 	memset(slot->ssa, 0, PAGE_SIZE);
 	memset(slot->xsave, 0, PAGE_SIZE);
-	set_slot(slot, open);
 	return 0;
 }
 
