@@ -47,6 +47,16 @@ static inline void *xo_first_arg(struct ftrace_regs *fregs)
 	return (void *)fregs->regs.di;
 }
 
+/* One page of another address space, to be put soon: as its owner would touch it. The caller holds
+ * the mmap lock. From 6.5 on without the array of areas. */
+static inline int xo_page_get(struct mm_struct *mm, unsigned long address, bool write,
+			      struct page **page)
+{
+	long got = get_user_pages_remote(mm, address, 1, write ? FOLL_WRITE : 0, page, NULL, NULL);
+
+	return got == 1 ? 0 : got < 0 ? got : -EFAULT;
+}
+
 /* From 6.3 on vm_flags_set(). The caller holds the mmap lock for writing. */
 static inline void xo_vma_set(struct vm_area_struct *vma, unsigned long flags)
 {

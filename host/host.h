@@ -6,6 +6,7 @@
  *   xo_mutex      sleeps; enrolment, links, teardown, lists
  *   vm->lock      raw; incarnation of a VM's kernel world, its worlds, its table of links
  *   link->lock    raw; slots of a link, which sides are up
+ *   xo_service_lock raw; services and grants (service.h)
  *   vm->board_lock  raw; the board's links[]
  */
 #ifndef XO_HOST_H
@@ -19,6 +20,7 @@
 #include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
@@ -95,7 +97,16 @@ struct xo_world {
 	s32 pid;  /* as claimed */
 };
 
+/* What a VM's kernel asked for and has not been answered; request.c. */
+struct xo_asked {
+	struct work_struct work;
+	bool busy; /* vm->lock; the others are set with it and stay while it is */
+	u64 gpa;
+	u64 incarnation;
+};
+
 struct xo_vm {
+	refcount_t refs; /* the registry's, and that of a request under way */
 	struct hlist_node hash;	      /* by kvm; written under xo_mutex, read under RCU */
 	struct list_head node;	      /* xo_mutex; ascending wid */
 	struct kvm *kvm;	      /* one reference */
@@ -119,6 +130,10 @@ struct xo_vm {
 		*link[XO_LINKS_PER_VM]; /* written under both locks, read under RCU or either */
 	struct xo_world world[XO_WORLDS_PER_VM];
 	u32 worlds;
+	struct xo_asked request;
+
+	struct list_head services; /* what it offers; service.h has the locks of both */
+	struct list_head grants;   /* what it may use */
 
 	raw_spinlock_t board_lock; /* guards the board's links[] and */
 	u32 generation;
@@ -145,6 +160,8 @@ struct xo_vm *xo_vm_by_name(const char *name);
 struct xo_vm *xo_vm_by_kvm(const struct kvm *kvm);
 int xo_vm_hello(struct xo_vm *vm, u64 event);
 void xo_vm_end(struct xo_vm *vm, const char *why);
+void xo_vm_get(struct xo_vm *vm);
+void xo_vm_put(struct xo_vm *vm); /* may sleep */
 bool xo_name_valid(const char name[XO_NAME_MAX]);
 int xo_vms_init(void);
 void xo_vms_exit(void);
@@ -200,6 +217,20 @@ int xo_world_add(struct xo_vm *vm, u32 kind, s32 pid, u64 *wid);
 int xo_world_del(struct xo_vm *vm, u64 wid);
 void xo_worlds_clear(struct xo_vm *vm);
 bool xo_world_next(u64 after, struct xo_h_world_info *info);
+
+/* request.c */
+void xo_request_init(struct xo_vm *vm);
+int xo_request_take(struct xo_vm *vm, u64 gpa);
+
+/* service.c, connect.c: what services and connections learn of VMs and links. The first two in any
+ * context, the first under vm->lock; the others may sleep, under xo_mutex. */
+void xo_services_vm_end(struct xo_vm *vm);
+void xo_services_link_down(struct xo_link *link);
+void xo_services_link_switched(struct xo_link *link);
+void xo_services_link_free(struct xo_link *link);
+void xo_services_vm_free(struct xo_vm *vm);
+void xo_services_exit(void);
+void xo_drain_exit(void);
 
 /* hooks.c: exits of enrolled VMs */
 int xo_hooks_init(void);

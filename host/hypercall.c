@@ -172,6 +172,11 @@ static int op_world_del(struct xo_vm *vm, struct hypercall *hc)
 	return xo_world_del(vm, hc->rbx);
 }
 
+static int op_request(struct xo_vm *vm, struct hypercall *hc)
+{
+	return xo_request_take(vm, hc->rbx);
+}
+
 static int (*const ops[])(struct xo_vm *, struct hypercall *) = {
 	[XO_HC_HELLO] = op_hello,
 	[XO_HC_VECTOR] = op_vector,
@@ -181,6 +186,7 @@ static int (*const ops[])(struct xo_vm *, struct hypercall *) = {
 	[XO_HC_CANCEL] = op_cancel,
 	[XO_HC_WORLD_ADD] = op_world_add,
 	[XO_HC_WORLD_DEL] = op_world_del,
+	[XO_HC_REQUEST] = op_request,
 };
 
 /* VMCALL of a 64-bit kernel, as far as the VMCS can tell. Anything else is KVM's to refuse. */

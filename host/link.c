@@ -203,6 +203,7 @@ void xo_link_down(struct xo_link *link, const char *why)
 	raw_spin_unlock_irq(&link->lock);
 	if (!was_up)
 		return;
+	xo_services_link_down(link);
 	trace_xo_teardown(link->id, "link", why, calls);
 	show(link);
 }
@@ -213,6 +214,7 @@ void xo_link_free(struct xo_link *link)
 	enum xo_side side;
 
 	list_del(&link->node);
+	xo_services_link_free(link);
 	detach(link, XO_CALLER);
 	detach(link, XO_CALLEE);
 	/* From here on no HELLO of either side can show the link again. */

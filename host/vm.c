@@ -13,6 +13,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include "trace.h"
+#include "vmfunc.h"
 
 /* How often to look whether a VM's descriptors were closed under a living process. */
 #define REAP_INTERVAL  HZ
@@ -75,6 +76,7 @@ static u32 end_incarnation(struct xo_vm *vm)
 	WRITE_ONCE(vm->up, false);
 	WRITE_ONCE(vm->event, 0);
 	xo_worlds_clear(vm);
+	xo_services_vm_end(vm);
 	for (i = 0; i < XO_LINKS_PER_VM; i++)
 		if (vm->link[i])
 			calls += xo_link_side_down(vm->link[i], xo_link_side(vm->link[i], vm));
@@ -164,8 +166,15 @@ static void announce(struct xo_vm *vm, const char *why)
 	leave(vm, why);
 }
 
-static void free_vm(struct xo_vm *vm)
+void xo_vm_get(struct xo_vm *vm)
 {
+	refcount_inc(&vm->refs);
+}
+
+void xo_vm_put(struct xo_vm *vm)
+{
+	if (!refcount_dec_and_test(&vm->refs))
+		return;
 	vunmap(vm->board);
 	xo_memory_free(&vm->board_memory);
 	kvm_put_kvm(vm->kvm);
@@ -173,7 +182,8 @@ static void free_vm(struct xo_vm *vm)
 	kfree(vm);
 }
 
-/* The second step: memory is taken back, then nothing of the VM is left here. */
+/* The second step: memory is taken back, then nothing of the VM is left here. Connections go while
+ * the hooks still find the VM, since it is they who bring its vCPUs home. */
 static void finish(struct xo_vm *vm)
 {
 	u32 i;
@@ -181,6 +191,8 @@ static void finish(struct xo_vm *vm)
 	for (i = 0; i < XO_LINKS_PER_VM; i++)
 		if (vm->link[i])
 			xo_link_free(vm->link[i]);
+	xo_services_vm_free(vm);
+	xo_vmfunc_vm_gone(vm);
 	hash_del_rcu(&vm->hash);
 	list_del(&vm->node);
 	mmu_notifier_unregister(&vm->notifier, vm->kvm->mm);
@@ -188,7 +200,7 @@ static void finish(struct xo_vm *vm)
 	xo_hooks_disable();
 	xo_memory_unmap(vm->kvm, &vm->board_mapping);
 	pr_info("VM '%s' let go\n", vm->name);
-	free_vm(vm);
+	xo_vm_put(vm);
 }
 
 /* Lets go of all VMs on the list, with one grace for all of them. */
@@ -267,6 +279,10 @@ static struct xo_vm *new_vm(const struct xo_h_enrol *arg)
 	if (!vm->exits)
 		goto no_percpu;
 	memcpy(vm->name, arg->name, strlen(arg->name) + 1);
+	refcount_set(&vm->refs, 1);
+	INIT_LIST_HEAD(&vm->services);
+	INIT_LIST_HEAD(&vm->grants);
+	xo_request_init(vm);
 	vm->pid = arg->pid;
 	vm->wid = xo_wid_new();
 	vm->notifier.ops = &notifier_ops;
@@ -354,7 +370,7 @@ no_watch:
 	xo_hooks_disable();
 	xo_memory_unmap(kvm, &vm->board_mapping);
 no_map:
-	free_vm(vm);
+	xo_vm_put(vm);
 	return reason;
 }
 
@@ -400,4 +416,5 @@ void xo_vms_exit(void)
 	remove_all(&gone, "the host module is unloaded");
 	mutex_unlock(&xo_mutex);
 	cancel_delayed_work_sync(&reaper);
+	xo_services_exit();
 }
