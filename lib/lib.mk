@@ -44,7 +44,7 @@ install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTD
 	install -m 755 $(B)/lib/$(XO_SONAME) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(XO_SONAME) $(DESTDIR)$(PREFIX)/lib/libcrossover.so
 	install -m 644 $(B)/lib/pkgconfig/crossover.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 $(addprefix include/crossover/,abi.h crossover.h errors.def) \
+	install -m 644 $(addprefix include/crossover/,abi.h crossover.h errors.def mark.h) \
 		$(DESTDIR)$(PREFIX)/include/crossover
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(wildcard man/*.3) $(DESTDIR)$(PREFIX)/share/man/man3

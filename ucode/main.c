@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Start of the preloaded object: check the whole of Bochs first, then put every part in place. */
+#include "cpu.h"
 #include "ucode.h"
 #include "../lab/channel.h"
 
@@ -21,5 +22,8 @@ __attribute__((constructor)) static void ucode_start(void)
 	channel_init();
 	snapshot_init();
 	disk_init();
+	cpu_init();
+	count_init();
+	mark_init();
 	channel_send(LAB_READY, 0, ready, sizeof(ready) - 1);
 }

@@ -143,11 +143,22 @@ void ucode_replace(const char *name, const uint8_t *expected, size_t size, void 
 	write_text(place, jump, sizeof(jump));
 }
 
+/* An empty stub: ret, and padding up to the next function; that behind the last stub differs. */
+#define STUB_SIZE 16
+
+static const uint8_t stub[STUB_SIZE] = { 0xc3, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00,
+					 0x00, 0x00, 0x00, 0x00, 0x0f, 0x1f, 0x40, 0x00 };
+static const uint8_t last_stub[STUB_SIZE] = { 0xc3, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00, 0x00,
+					      0x00, 0x00, 0x00, 0x0f, 0x1f, 0x44, 0x00, 0x00 };
+
 void ucode_take_stub(const char *name, void *handler)
 {
-	/* ret, and padding up to the next function */
-	static const uint8_t stub[16] = { 0xc3, 0x66, 0x66, 0x2e, 0x0f, 0x1f, 0x84, 0x00,
-					  0x00, 0x00, 0x00, 0x00, 0x0f, 0x1f, 0x40, 0x00 };
+	bool last = !memcmp(ucode_symbol(name), last_stub, STUB_SIZE);
 
-	ucode_replace(name, stub, sizeof(stub), handler);
+	ucode_replace(name, last ? last_stub : stub, STUB_SIZE, handler);
+}
+
+void ucode_release_stub(const char *name)
+{
+	write_text(ucode_symbol(name), stub, JUMP_SIZE);
 }

@@ -30,6 +30,8 @@ void ucode_replace(const char *name, const uint8_t *expected, size_t size, void 
 
 /* The same for one of Bochs's empty instrumentation stubs (bx_instr_*). */
 void ucode_take_stub(const char *name, void *handler);
+/* Make one that was taken empty again; not the last, bx_instr_vmexit. Its handler may do it. */
+void ucode_release_stub(const char *name);
 
 /* machine.c: the emulated machine as Bochs keeps it
  * ----------------------------------------------*/
@@ -54,6 +56,11 @@ void channel_fail(const char *format, ...) __attribute__((noreturn, format(print
 void snapshot_init(void);
 /* Save the machine into the folder; returns false when Bochs could not write it. */
 bool snapshot_save(const char *folder);
+
+/* count.c, mark.c, force.c ----------------------------------------------------------------------*/
+
+void count_init(void);
+void mark_init(void);
 
 /* disk.c ----------------------------------------------------------------------------------------*/
 
