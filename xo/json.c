@@ -33,6 +33,17 @@ json_object *xo_json_array(json_object *parent, const char *key)
 	return a;
 }
 
+json_object *xo_json_object(json_object *parent, const char *key)
+{
+	json_object *o;
+
+	if (!parent)
+		return NULL;
+	o = xo_json_new();
+	put(parent, key, o);
+	return o;
+}
+
 json_object *xo_json_add(json_object *array)
 {
 	json_object *o;

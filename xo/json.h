@@ -10,8 +10,9 @@
 #include "common.h"
 
 json_object *xo_json_new(void);
-json_object *xo_json_array(json_object *parent, const char *key); /* new array in it */
-json_object *xo_json_add(json_object *array);			  /* new object in it */
+json_object *xo_json_array(json_object *parent, const char *key);  /* new array in it */
+json_object *xo_json_object(json_object *parent, const char *key); /* new object in it */
+json_object *xo_json_add(json_object *array);			   /* new object in it */
 void xo_json_string(json_object *o, const char *key, const char *value);
 void xo_json_number(json_object *o, const char *key, uint64_t value);
 void xo_json_signed(json_object *o, const char *key, int64_t value);

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "ping", xo_cmd_ping, "guest", "make null calls to another VM" },
 	{ "serve", xo_cmd_serve, "guest", "serve callers as this VM's policy says" },
 	{ "sh", xo_cmd_sh, "guest", "run a program against another VM's kernel" },
+	{ "count", xo_cmd_count, "both", "count what the emulator did while a command ran" },
 	{ "vm", xo_cmd_vm, "host", "start, stop and run commands in the lab's VMs" },
 	{ "lab", xo_cmd_lab, "build", "boot the emulated machine and run scripts in it" },
 };

@@ -26,6 +26,7 @@ int xo_cmd_doctor(int argc, char **argv);
 int xo_cmd_ping(int argc, char **argv);
 int xo_cmd_serve(int argc, char **argv);
 int xo_cmd_sh(int argc, char **argv);
+int xo_cmd_count(int argc, char **argv);
 int xo_cmd_vm(int argc, char **argv);
 int xo_cmd_lab(int argc, char **argv);
 
