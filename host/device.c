@@ -18,7 +18,6 @@ static const struct file_operations fops = {
 	.owner = THIS_MODULE,
 	.open = open,
 	.unlocked_ioctl = xo_ioctl,
-	.llseek = no_llseek,
 };
 
 static struct miscdevice device = {

@@ -10,6 +10,7 @@
 #include <linux/kobject.h>
 #include <linux/module.h>
 #include <asm/msr.h>
+#include "compat.h"
 
 static int fail_step;
 module_param(fail_step, int, 0444);
@@ -30,7 +31,7 @@ static int check_processor(void)
 		return -ENODEV;
 	}
 	if (rdmsrl_safe(MSR_IA32_VMX_MISC, &misc) ||
-	    !(misc & MSR_IA32_VMX_MISC_VMWRITE_SHADOW_RO_FIELDS)) {
+	    !(misc & XO_VMX_MISC_WRITE_ALL)) {
 		pr_err("this processor does not let software write the exit reason (IA32_VMX_MISC "
 		       "is %#llx, bit 29 is needed); use Haswell or later\n",
 		       misc);
@@ -91,6 +92,7 @@ static const struct {
 	{ "checking the processor", check_processor, NULL },
 	{ "checking KVM", check_kvm_intel, NULL },
 	{ "checking KVM's signatures", check_signatures, NULL },
+	{ "learning where KVM keeps an exit", xo_compat_init, xo_compat_exit },
 	{ "making a work queue", make_workqueue, drop_workqueue },
 	{ "hooking VM exits", xo_hooks_init, xo_hooks_exit },
 	{ "starting with no VMs", xo_vms_init, xo_vms_exit },

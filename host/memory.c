@@ -116,7 +116,7 @@ static int run_in_mm(struct mm_work *w, work_func_t function)
 
 static int add_memslot(struct kvm *kvm, const struct xo_mapping *m)
 {
-	struct kvm_userspace_memory_region region = {
+	struct xo_kvm_region region = {
 		.slot = m->memslot,
 		.guest_phys_addr = m->gpa,
 		.memory_size = m->size,
@@ -134,7 +134,7 @@ static int add_memslot(struct kvm *kvm, const struct xo_mapping *m)
 /* QEMU could have deleted our slot and made one of its own with that number. */
 static void delete_memslot(struct kvm *kvm, const struct xo_mapping *m)
 {
-	struct kvm_userspace_memory_region region = { .slot = m->memslot };
+	struct xo_kvm_region region = { .slot = m->memslot };
 	struct kvm_memory_slot *slot;
 	int error = 0;
 

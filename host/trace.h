@@ -7,6 +7,7 @@
 #define XO_HOST_TRACE_H
 
 #include <linux/tracepoint.h>
+#include "compat.h"
 
 /* clang-format off */
 
@@ -83,8 +84,8 @@ TRACE_EVENT(xo_teardown,
 	TP_fast_assign(
 		__entry->id = id;
 		__entry->calls = calls;
-		__assign_str(what, what);
-		__assign_str(why, why);
+		xo_assign_str(what, what);
+		xo_assign_str(why, why);
 	),
 	TP_printk("%s %llu ends: %s, %u calls ended with it", __get_str(what), __entry->id,
 		  __get_str(why), __entry->calls)

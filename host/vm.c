@@ -12,6 +12,7 @@
 #include <linux/hashtable.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include "compat.h"
 #include "trace.h"
 #include "vmfunc.h"
 
@@ -395,8 +396,8 @@ enum xo_reason xo_vm_enrol(struct xo_h_enrol *arg)
 	if (count_vms() >= XO_VMS_MAX)
 		return XO_REASON_VMS_FULL;
 	f = fdget(arg->vm_fd);
-	if (f.file && file_is_kvm(f.file))
-		reason = enrol_kvm(arg, f.file->private_data);
+	if (fd_file(f) && file_is_kvm(fd_file(f)))
+		reason = enrol_kvm(arg, fd_file(f)->private_data);
 	fdput(f);
 	return reason;
 }

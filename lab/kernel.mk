@@ -11,8 +11,9 @@ HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_wa
 
 define xo_host_kmod
 $(B)/$(1)/ko/$(2).ko: $$(wildcard $(3)/*.[chS]) $(3)/Kbuild $$(wildcard include/crossover/*) \
-		lab/kmod.sh | $(B)/$(1)/.fetched
+		$(B)/gate/gate_blob.h lab/kmod.sh | $(B)/$(1)/.fetched
 	@echo "  KMOD    $$@"
+	@ln -sfn ../gate $(B)/$(1)/gate
 	@MAKE="$$(MAKE)" LD_LIBRARY_PATH=$(TOOLS_LIB) lab/kmod.sh $(B)/$(1) $(2) $(3) $$(KMOD_CFLAGS)
 endef
 
