@@ -14,6 +14,13 @@
  *
  * Every operand is relative to RIP: a base register would be chosen by whoever lands behind its
  * load. No indirect branch. gate-check proves both, from every byte offset.
+ *
+ * Encodings matter: who lands in the middle of an instruction executes what the bytes there say.
+ * So some instructions are longer than they need be. A displacement ends in two zeros, and these
+ * with the byte behind them are a store through a register, unless that byte is a REX prefix of
+ * RAX (0x40, 0x48), which is known to lead nowhere, or no addressing at all (from 0xc0). gate-check
+ * tells when an encoding is bad.
+ *
  * Labels that the host compares RIP with are global; they go into gate_blob.h as XO_L_*.
  */
 #include "layout.h"
@@ -25,113 +32,110 @@
 gate_text:
 
 /* ------------------------------------------------------------------ home: entries, C ABI */
-gate_resume:
-	jmp	2f
-
-	.org	XO_GATE_ENTRY, 0xcc
-gate_entry:
-	lock bts dword ptr [rip + save_taken], 0
-	jc	gate_taken
+gate_resume:				/* the slot has been taken by this caller since its call */
 	push	rbx
-	xor	ebx, ebx
-1:	push	rbp
-	push	r12
-	push	r13
-	push	r14
-	push	r15
-	mov	[rip + save_rsp], rsp
-	rdfsbase rax			/* 3.11: the service may change these four */
-	mov	[rip + save_fs], rax
-	rdgsbase rax
-	mov	[rip + save_gs], rax
-	fnstcw	[rip + save_fcw]
-	stmxcsr	[rip + save_mxcsr]
-	mov	r10, rcx		/* argument 4, as for a system call: ecx is VMFUNC's */
-gate_restart:				/* the host comes back here while nothing has happened */
-	xor	eax, eax
-	mov	ecx, XO_INDEX_GATE
-	VMFUNC
-
-/* ------------------------------------------------------------------ gate context, on the way in */
-gate_in:
-	/* ORDER: arm, then disarm, then what must hold, then verify, then cross (3.3) */
-	mov	rax, [rip + const_svc]
-	mov	[rip + list_svc], rax
-	mov	qword ptr [rip + list_home], 0
-
-	mov	eax, cs			/* 3.6: EPT cannot tell rings apart */
-	cmp	eax, XO_USER_CS
-	jne	gate_bad
-
-	mov	ecx, XO_INDEX_SVC
-	mov	rax, [rip + const_svc]	/* verify: both sides are read anew (3.3) */
-	xor	rax, [rip + list_svc]
-	or	rax, [rip + list_home]
-	jnz	gate_bad		/* falls through with rax = 0, VMFUNC's leaf */
-	VMFUNC
-
-/* ------------------------------------------------------------------ service context */
-gate_svc:
-	jmp	gate_text + XO_GATE_RT
-
-gate_leave:
-	lea	rsp, [rip + save_end]	/* 3.7: a valid stack for the caller before it is home */
-	xor	eax, eax
-	mov	ecx, XO_INDEX_GATE
-	VMFUNC
-
-/* ------------------------------------------------------------------ gate context, on the way out */
-gate_out:
-	mov	rax, [rip + vcpu_home]
-	mov	[rip + list_home], rax
-	mov	qword ptr [rip + list_svc], 0
-
-	xor	ecx, ecx		/* XO_INDEX_HOME */
-	mov	rax, [rip + vcpu_home]
-	xor	rax, [rip + list_home]
-	or	rax, [rip + list_svc]
-	jnz	gate_bad
-	VMFUNC
-
-/* ------------------------------------------------------------------ home again */
-gate_home:				/* the host too puts RIP here; it may do so again until... */
-	mov	rsp, [rip + save_rsp]
-	mov	rax, [rip + save_fs]	/* nothing here touches memory that could be swapped out: */
-	wrfsbase rax			/* a fault could end in a signal without an exit */
-	mov	rax, [rip + save_gs]
-	wrgsbase rax
-gate_mine:				/* ...here: from now on a signal handler finds all in order */
-	push	XO_FLAGS
-	popfq				/* DF, AC, TF, NT may be the service's */
-	fninit				/* an exception left pending would hit FLDCW */
-	fldcw	[rip + save_fcw]
-	ldmxcsr	[rip + save_mxcsr]
-	inc	qword ptr [rip + save_calls]
-	mov	rax, rdx
-	mov	edx, esi
-	test	esi, esi
-	setnz	[rip + save_taken]	/* OK frees the slot; ORDER: last, another thread may be next */
-	pop	r15
-	pop	r14
-	pop	r13
-	pop	r12
-	pop	rbp
-	pop	rbx
-	ret
-
-2:	push	rbx			/* resume; the slot is taken by this caller since its call */
 	mov	ebx, 1
-	jmp	1b
-
+	jmp	1f
 gate_taken:
 	xor	eax, eax
 	mov	edx, XO_GATE_TAKEN
 	ret
 
+	.org	XO_GATE_ENTRY, 0xcc
+gate_entry:
+	lock bts dword ptr [rip + save_taken], BIT_0
+	REX jc	gate_taken
+	push	rbx
+	xor	ebx, ebx
+1:	push	r12
+	push	r13
+	push	r14
+	push	r15
+	push	rbp
+	mov	r10, rcx		/* argument 4, as for a system call: ecx is VMFUNC's */
+	mov	[rip + save_rsp], rsp
+	rdfsbase rax			/* 3.11: the service may change these four */
+	mov	[rip + save_fs], rax
+	rdgsbase rax
+	mov	[rip + save_gs], rax
+	rex fnstcw [rip + save_fcw]
+	rex stmxcsr [rip + save_mxcsr]
+gate_restart:				/* the host comes back here while nothing has happened */
+	rex mov	ecx, XO_INDEX_GATE
+	xor	rax, rax
+	VMFUNC
+
+/* ------------------------------------------------------------------ gate context, on the way in */
+gate_in:
+	/* ORDER: disarm and arm, then what must hold, then verify, then cross (3.3) */
+	mov	[rip + list_home], rax	/* 0, VMFUNC's leaf; if not, that is found out below */
+	mov	rax, [rip + const_svc]
+	mov	[rip + list_svc], rax
+
+	REX mov	ecx, cs			/* 3.6: EPT cannot tell rings apart */
+	cmp	ecx, XO_USER_CS
+	jne	gate_bad
+
+	mov	rax, [rip + const_svc]	/* verify: both sides are read anew (3.3) */
+	xor	rax, [rip + list_svc]
+	or	rax, [rip + list_home]
+	REX jnz	gate_bad		/* falls through with rax = 0, the leaf again */
+	lea	ecx, [rax + XO_INDEX_SVC]
+	VMFUNC
+
+/* ------------------------------------------------------------------ service context */
+gate_svc:
+	jmp	gate_text + XO_GATE_RT + XO_RT_ENTER
+
+gate_leave:
+	lea	rsp, [rip + save_stack]	/* 3.7: a valid stack for the caller before it is home */
+	rex mov	ecx, XO_INDEX_GATE
+	xor	rax, rax
+	VMFUNC
+
+/* ------------------------------------------------------------------ gate context, on the way out */
+gate_out:
+	mov	[rip + list_svc], rax	/* 0, as above */
+	mov	rax, [rip + vcpu_home]
+	mov	[rip + list_home], rax
+
+	xor	rcx, rcx		/* XO_INDEX_HOME */
+	mov	rax, [rip + vcpu_home]
+	xor	rax, [rip + list_home]
+	or	rax, [rip + list_svc]
+	REX jnz	gate_bad
+	VMFUNC
+
+/* ------------------------------------------------------------------ home again */
+gate_home:				/* the host too puts RIP here; it may do so again until... */
+	lea	rsp, [rip + save_flags]	/* DF, AC, NT may be the service's. The caller's stack is not */
+	rex popfq			/* touched: a page fault there could end in a signal, without */
+	mov	rsp, [rip + save_rsp]	/* an exit at which the host restores what follows */
+	mov	rax, [rip + save_fs]
+	wrfsbase rax
+	mov	rax, [rip + save_gs]
+	wrgsbase rax
+gate_mine:				/* ...here: from now on a signal handler finds all in order */
+	fninit				/* an exception left pending would hit FLDCW */
+	fldcw	[rip + save_fcw]
+	rex ldmxcsr [rip + save_mxcsr]
+	inc	qword ptr [rip + save_calls]
+	{load} mov rax, rdx
+	mov	edx, esi
+	test	esi, esi
+	setnz	[rip + save_taken]	/* OK frees the slot; ORDER: last, another thread may be next */
+	rex pop	rbp
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbx
+	ret
+
 gate_bad:				/* away VMCALL always exits, and the host ends the call */
 	vmcall
-	mov	esi, XO_GATE_FAULT	/* only who jumped here at home comes by */
-	xor	edx, edx
+	rex mov	esi, XO_GATE_FAULT	/* only who jumped here at home comes by */
+	xor	rdx, rdx
 	jmp	gate_home
 gate_end:
 	.org	0x1000, 0xcc		/* not zeros: those decode as stores */

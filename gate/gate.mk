@@ -20,13 +20,38 @@ $(GATE)/rt_vector.o: gate/runtime.S $(GATE_DEP)
 
 $(GATE)/gate.lds: gate/gate.lds $(GATE_DEP)
 	@mkdir -p $(@D)
-	$(CC) -E -P -x c -Iinclude -o $@ $<
+	$(CC) -E -P -x c -D__ASSEMBLER__ -Iinclude -o $@ $<
 
 $(GATE)/%.elf: $(GATE)/gate.o $(GATE)/rt_%.o $(GATE)/gate.lds
 	$(LD) -T $(GATE)/gate.lds -o $@ $(GATE)/gate.o $(GATE)/rt_$*.o
 
-$(GATE)/gate_blob.h: $(GATE)/gpr.elf $(GATE)/vector.elf gate/blob.sh
+$(GATE)/text.bin: $(GATE)/gpr.elf
+	objcopy -O binary -j .gate $< $@
+
+$(GATE)/%.bin: $(GATE)/%.elf
+	objcopy -O binary -j .rt $< $@
+
+# The checker. Without its consent there is no header, and so no module.
+CHECK_SRC  := $(filter-out gate/check_main.c,$(wildcard gate/*.c))
+GATE_PAGES := $(addprefix $(GATE)/,text.bin gpr.bin vector.bin)
+
+$(GATE)/gate-check: $(wildcard gate/*.[ch]) include/crossover/gate.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -I. -o $@ gate/check_main.c $(CHECK_SRC) -lZydis
+
+$(GATE)/checked: $(GATE)/gate-check $(GATE_PAGES)
+	$(GATE)/gate-check $(GATE_PAGES) >$@
+	@cat $@
+
+$(GATE)/gate_context.h: gate/context.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(GATE)/gate_blob.h: $(GATE)/checked $(GATE)/gpr.elf $(GATE)/vector.elf $(GATE)/gate_context.h gate/blob.sh
 	gate/blob.sh $(GATE)/gpr.elf $(GATE)/vector.elf >$@.new
 	@mv $@.new $@
 
-.PHONY: gate
+gate-count: $(GATE)/gate-check $(GATE_PAGES)    ## instructions of a call, by part
+	@$(GATE)/gate-check $(GATE_PAGES)
+
+.PHONY: gate gate-count

@@ -5,14 +5,17 @@
 
 #include <crossover/gate.h>
 
+/* clang-format off */
 	.intel_syntax noprefix
 
 #define VMFUNC .byte 0x0f, 0x01, 0xd4
+#define REX    .byte 0x40;  /* a prefix without effect; see gate.S */
+#define BIT_0  0xe0	    /* as BTS takes it, modulo 32 */
 
-#define XO_INDEX_GATE 1 /* entries of the EPTP list; home is 0 */
+#define XO_INDEX_GATE 1	    /* entries of the EPTP list; home is 0 */
 #define XO_INDEX_SVC  2
-#define XO_USER_CS    0x33 /* Linux's, 64-bit, RPL 3 */
-#define XO_FLAGS      0x202
+#define XO_USER_CS    0x33  /* Linux's, 64-bit, RPL 3 */
+#define XO_RT_ENTER   0x100 /* offset of rt_enter in its page */
 
 	.macro	FIELD name:req, value:req
 	.set	\name, \value
@@ -31,7 +34,8 @@
 	FIELD	save_calls, \text + XO_GATE_SAVE + XO_SAVE_CALLS
 	FIELD	save_mxcsr, \text + XO_GATE_SAVE + XO_SAVE_MXCSR
 	FIELD	save_fcw, \text + XO_GATE_SAVE + XO_SAVE_FCW
-	FIELD	save_end, \text + XO_GATE_SAVE + 0x1000
+	FIELD	save_flags, \text + XO_GATE_SAVE + XO_SAVE_FLAGS
+	FIELD	save_stack, \text + XO_GATE_SAVE + 0xf00
 	FIELD	visit_entry, \text + XO_GATE_CONST + XO_VISIT_ENTRY
 	FIELD	visit_xinit, \text + XO_GATE_CONST + XO_VISIT_XINIT
 	FIELD	visit_public, \text + XO_GATE_CONST + XO_VISIT_PUBLIC

@@ -43,7 +43,9 @@
 	.endm
 
 	.section .rt, "ax"
-	.set	gate_text, rt_enter - XO_GATE_RT
+	.set	gate_text, rt_page - XO_GATE_RT
+rt_page:
+	.org	XO_RT_ENTER, 0xcc
 rt_enter:
 	lea	rsp, [rip + stack_top - 8]
 	mov	eax, ebx		/* 0 for a call; no other 32-bit number is ever in BUSY */
@@ -51,7 +53,7 @@ rt_enter:
 rt_acq:
 	jnz	rt_slow
 rt_own:
-	push	XO_FLAGS
+	push	0x202
 	popfq				/* no DF, AC, TF of the caller */
 	NO_IDT	rt_bad
 	lea	r11, [rip + visit_public]

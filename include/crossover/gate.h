@@ -94,6 +94,7 @@
 #define XO_SAVE_CALLS 0x20 /* quadword: calls that came back */
 #define XO_SAVE_MXCSR 0x28
 #define XO_SAVE_FCW   0x2c /* word: the x87 control word */
+#define XO_SAVE_FLAGS 0x30 /* quadword: RFLAGS after a call; nobody needs to write it, 0 will do */
 
 /* struct xo_gate_ssa: where an interrupted service waits */
 #define XO_SSA_BUSY   0x00 /* 0: free; else, and above 4 GiB: a call has the slot's stack */
