@@ -31,11 +31,13 @@ extern u64 xo_away_base;
 #define XO_AWAY_VCPU  (xo_away_base + 2 * XO_GIB)
 #define XO_AWAY_SPAN  (3 * XO_GIB)
 
-/* x86-64 page-table entries of ours: accessed and dirty are set, so that no walk ever writes. */
-#define XO_PTE_TABLE  0x67ULL /* present, writable, user, accessed, dirty */
-#define XO_PTE_READ   0x25ULL /* present, user, accessed */
-#define XO_PTE_WRITE  0x67ULL
-#define XO_PTE_NX     BIT_ULL(63)
+/*
+ * x86-64 page-table entries of ours, all of them: present, writable, user, executable; accessed and
+ * dirty are set, so that no walk ever writes. Only the EPT says what is allowed, so that what is
+ * not ends in an exit. A page fault would be delivered through the IDT of the caller's kernel,
+ * which may lie in memory that was written away (gate/context.h).
+ */
+#define XO_PTE	      0x67ULL
 
 static inline u32 xo_level_index(u64 address, u32 level) /* 3 is the root */
 {

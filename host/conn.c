@@ -52,12 +52,8 @@ static u64 place(struct placer *p, u64 hpa, u64 rights)
 static void show(struct placer *p, u64 offset, u64 hpa, u64 rights)
 {
 	u64 va = (p->slot->va & ~(u64)(XO_GATE_CONN_SIZE - 1)) + offset;
-	u64 pte = place(p, hpa, rights);
 
-	pte |= rights & XO_EPT_W ? XO_PTE_WRITE : XO_PTE_READ;
-	if (!(rights & XO_EPT_X))
-		pte |= XO_PTE_NX;
-	p->pt[xo_level_index(va, 0)] = pte;
+	p->pt[xo_level_index(va, 0)] = place(p, hpa, rights) | XO_PTE;
 }
 
 static int show_stack(struct placer *p, u64 window)
@@ -121,10 +117,9 @@ static int make_tables(struct placer *p)
 	if (!pdpt || !pd || !p->pt)
 		return -ENOMEM;
 	memcpy(slot->pml4, slot->conn->image->pml4, PAGE_SIZE);
-	slot->pml4[xo_level_index(slot->va, 3)] =
-		place(p, virt_to_phys(pdpt), XO_EPT_R) | XO_PTE_TABLE;
-	pdpt[xo_level_index(slot->va, 2)] = place(p, virt_to_phys(pd), XO_EPT_R) | XO_PTE_TABLE;
-	pd[xo_level_index(slot->va, 1)] = place(p, virt_to_phys(p->pt), XO_EPT_R) | XO_PTE_TABLE;
+	slot->pml4[xo_level_index(slot->va, 3)] = place(p, virt_to_phys(pdpt), XO_EPT_R) | XO_PTE;
+	pdpt[xo_level_index(slot->va, 2)] = place(p, virt_to_phys(pd), XO_EPT_R) | XO_PTE;
+	pd[xo_level_index(slot->va, 1)] = place(p, virt_to_phys(p->pt), XO_EPT_R) | XO_PTE;
 	return 0;
 }
 
@@ -161,9 +156,9 @@ static int make_context(struct xo_gslot *slot, const struct xo_conn_spec *spec)
 
 /* ------------------------------------------------------------------ a slot in the gate context */
 
-static void gate_pte(struct xo_gslot *slot, u64 page, u64 gpa, u64 flags)
+static void gate_pte(struct xo_gslot *slot, u64 page, u64 gpa)
 {
-	slot->conn->pt[xo_level_index(slot->va + page, 0)] = gpa | flags;
+	slot->conn->pt[xo_level_index(slot->va + page, 0)] = gpa | XO_PTE;
 }
 
 /* First save page of so many in a row, since the caller's kernel maps them so. */
@@ -180,7 +175,7 @@ static int take_save(struct xo_gate_vm *gate, u32 slots)
 
 static int open_slot(struct xo_gslot *slot, struct xo_gate_vm *gate)
 {
-	u64 constants;
+	u64 constants, page;
 
 	slot->constants = xo_page_new(&slot->pages);
 	if (!slot->constants)
@@ -188,11 +183,13 @@ static int open_slot(struct xo_gslot *slot, struct xo_gate_vm *gate)
 	constants = xo_gate_map(slot->conn->caller, slot->constants, XO_EPT_R, &slot->gpa);
 	if (constants == ~0ULL)
 		return -ENOMEM;
-	gate_pte(slot, XO_GATE_TEXT, XO_AWAY_GATE + ((u64)gate->gpa_text << PAGE_SHIFT),
-		 XO_PTE_READ);
-	gate_pte(slot, XO_GATE_CONST, constants, XO_PTE_READ | XO_PTE_NX);
-	gate_pte(slot, XO_GATE_LIST, XO_AWAY_VCPU, XO_PTE_WRITE | XO_PTE_NX);
-	gate_pte(slot, XO_GATE_VCPU, XO_AWAY_VCPU + PAGE_SIZE, XO_PTE_READ | XO_PTE_NX);
+	/* What the gate context does not have is an address that its EPT does not have. */
+	for (page = 0; page < XO_GATE_SLOT_SIZE; page += PAGE_SIZE)
+		gate_pte(slot, page, XO_AWAY_IMAGE);
+	gate_pte(slot, XO_GATE_TEXT, XO_AWAY_GATE + ((u64)gate->gpa_text << PAGE_SHIFT));
+	gate_pte(slot, XO_GATE_CONST, constants);
+	gate_pte(slot, XO_GATE_LIST, XO_AWAY_VCPU);
+	gate_pte(slot, XO_GATE_VCPU, XO_AWAY_VCPU + PAGE_SIZE);
 	hash_add_rcu(slots_by_eptp, &slot->hash, slot->eptp);
 	return 0;
 }
@@ -344,7 +341,7 @@ static int fill_conn(struct xo_conn *conn, const struct xo_conn_spec *spec)
 	conn->process->conns++;
 	gate->conns++;
 	WRITE_ONCE(conn->process->conn[conn->index], conn);
-	WRITE_ONCE(conn->process->pd[conn->index], gpa | XO_PTE_TABLE);
+	WRITE_ONCE(conn->process->pd[conn->index], gpa | XO_PTE);
 	return 0;
 }
 

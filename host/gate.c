@@ -305,11 +305,11 @@ static int fill_process(struct xo_vm *vm, struct xo_process *p)
 	gpa = xo_gate_map(vm, p->pdpt, XO_EPT_R, &p->gpa[0]);
 	if (gpa == ~0ULL)
 		return -ENOMEM;
-	p->pml4[xo_level_index(XO_GATE_BASE, 3)] = gpa | XO_PTE_TABLE;
+	p->pml4[xo_level_index(XO_GATE_BASE, 3)] = gpa | XO_PTE;
 	gpa = xo_gate_map(vm, p->pd, XO_EPT_R, &p->gpa[1]);
 	if (gpa == ~0ULL)
 		goto no_pd;
-	p->pdpt[xo_level_index(XO_GATE_BASE, 2)] = gpa | XO_PTE_TABLE;
+	p->pdpt[xo_level_index(XO_GATE_BASE, 2)] = gpa | XO_PTE;
 	if (!shared_map(vm->gate, p->cr3, xo_ept_leaf(virt_to_phys(p->pml4), XO_EPT_R)))
 		return 0;
 	xo_gate_unmap(vm, p->gpa[1]);

@@ -58,7 +58,7 @@ static u64 *new_table(struct xo_image *image, u64 *entry)
 				 xo_ept_leaf(virt_to_phys(table), XO_EPT_R)))
 		return NULL;
 	image->tables++;
-	*entry = gpa | XO_PTE_TABLE;
+	*entry = gpa | XO_PTE;
 	return table;
 }
 
@@ -72,7 +72,7 @@ static u64 *table_of(const struct xo_image *image, u64 entry)
 
 static int map_va(struct xo_image *image, const struct xo_image_page *page, u64 gpa)
 {
-	u64 *table = image->pml4, pte = gpa;
+	u64 *table = image->pml4;
 	u32 level;
 
 	for (level = 3; level; level--) {
@@ -82,10 +82,7 @@ static int map_va(struct xo_image *image, const struct xo_image_page *page, u64 
 		if (!table)
 			return -ENOMEM;
 	}
-	pte |= page->prot & XO_PAGE_WRITE ? XO_PTE_WRITE : XO_PTE_READ;
-	if (!(page->prot & XO_PAGE_EXEC))
-		pte |= XO_PTE_NX;
-	table[xo_level_index(page->va, 0)] = pte;
+	table[xo_level_index(page->va, 0)] = gpa | XO_PTE;
 	return 0;
 }
 
