@@ -7,7 +7,7 @@ include lab/kbuild.mk
 HOST_KERNELS := $(patsubst lab/packages.kernel-%,%,$(wildcard lab/packages.kernel-*))
 
 # The modules that the host loads: NAME:FOLDER.
-HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_warn
+HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_warn xo_tick:test/lab/ko/xo_tick
 
 define xo_host_kmod
 $(B)/$(1)/ko/$(2).ko: $$(wildcard $(3)/*.[chS]) $(3)/Kbuild $$(wildcard include/crossover/*) \
