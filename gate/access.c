@@ -21,6 +21,13 @@ static bool beside_4g(const struct state *s, const ZydisDecodedOperand *op)
 	       m->segment != ZYDIS_REGISTER_FS && m->segment != ZYDIS_REGISTER_GS;
 }
 
+/* PUSH, POP and their like with the stack where the gate puts it: in the save page. */
+static bool by_unmapped_stack(const struct state *s, const ZydisDecodedOperand *op)
+{
+	return op->mem.base == ZYDIS_REGISTER_RSP && op->mem.index == ZYDIS_REGISTER_NONE &&
+	       s->reg[4].kind == UNMAPPED && op->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN;
+}
+
 static enum place in_list(int64_t at, int64_t size)
 {
 	if (at >= XO_LIST_HOME && at + size <= XO_LIST_HOME + 8)
@@ -47,7 +54,7 @@ enum place access_place(const struct state *s, const struct decoded *d,
 
 	if (beside_4g(s, op))
 		return EXITS;
-	if (op->mem.base == ZYDIS_REGISTER_RSP && s->reg[4].kind == UNMAPPED)
+	if (by_unmapped_stack(s, op))
 		return EXITS;
 	if (op->mem.base != ZYDIS_REGISTER_RIP || op->mem.index != ZYDIS_REGISTER_NONE ||
 	    op->mem.segment == ZYDIS_REGISTER_FS || op->mem.segment == ZYDIS_REGISTER_GS || !size)

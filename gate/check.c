@@ -106,10 +106,13 @@ static void at_return(struct explorer *e, const struct state *s)
 		      s->store);
 }
 
-static void branch(struct explorer *e, const struct state *s, const struct decoded *d)
+static void branch(struct explorer *e, struct state *s, const struct decoded *d)
 {
-	struct state next = *s;
 	int64_t to = s->at + d->in.length + d->op[0].imm.value.s;
+	struct state next;
+
+	state_step(s, d); /* LOOP counts */
+	next = *s;
 
 	if (d->in.mnemonic == ZYDIS_MNEMONIC_JZ)
 		state_zero(&next);
@@ -148,7 +151,17 @@ static const char *forbidden(const struct decoded *d)
 	default:
 		break;
 	}
+	for (int i = 0; i < d->in.operand_count; i++)
+		if (d->op[i].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    ZydisRegisterGetClass(d->op[i].reg.value) == ZYDIS_REGCLASS_SEGMENT &&
+		    d->op[i].visibility != ZYDIS_OPERAND_VISIBILITY_HIDDEN &&
+		    (d->op[i].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE))
+			return "loads a segment, and so may write the accessed bit of a descriptor";
 	switch (d->in.mnemonic) {
+	case ZYDIS_MNEMONIC_LSS:
+	case ZYDIS_MNEMONIC_LFS:
+	case ZYDIS_MNEMONIC_LGS:
+		return "loads a segment, and so may write the accessed bit of a descriptor";
 	case ZYDIS_MNEMONIC_WRMSR:
 	case ZYDIS_MNEMONIC_LIDT:
 	case ZYDIS_MNEMONIC_LGDT:
@@ -178,8 +191,6 @@ static bool never_faults(const struct decoded *d)
 		return d->in.mnemonic != ZYDIS_MNEMONIC_DIV &&
 		       d->in.mnemonic != ZYDIS_MNEMONIC_IDIV;
 	case ZYDIS_CATEGORY_DATAXFER:
-		return d->op[0].type != ZYDIS_OPERAND_TYPE_REGISTER ||
-		       ZydisRegisterGetClass(d->op[0].reg.value) != ZYDIS_REGCLASS_SEGMENT;
 	case ZYDIS_CATEGORY_BITBYTE:
 	case ZYDIS_CATEGORY_LOGICAL:
 	case ZYDIS_CATEGORY_SHIFT:
