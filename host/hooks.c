@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The hook in KVM: a plain ftrace callback on kvm_load_host_xsave_state(), which vmx_vcpu_run()
- * calls right after each VM exit (compat.h says what is relied upon). The engine `exit` needs no
- * hook before VM entry, so there is none for others to pay for.
+ * The hooks in KVM: plain ftrace callbacks on two functions that vmx_vcpu_run() calls, right before
+ * each VM entry (kvm_load_guest_xsave_state(), for the engine `vmfunc` alone) and right behind each
+ * VM exit (kvm_load_host_xsave_state()); compat.h says what is relied upon.
  *
- * It is attached by address: the symbol is exported, which spares a search of all symbols and
- * keeps kvm.ko loaded. ftrace must not be switched off under it (PERMANENT). It has no recursion
- * protection of ftrace's: the callback calls nothing that it is attached to, and protection would
- * mean that ftrace may skip it.
+ * They are attached by address: the symbols are exported, which spares a search of all symbols and
+ * keeps kvm.ko loaded. ftrace must not be switched off under them (PERMANENT). They have no
+ * recursion protection of ftrace's: a callback calls nothing that it is attached to, and protection
+ * would mean that ftrace may skip it.
  */
 #include "host.h"
 #include <linux/jump_label.h>
 #include "compat.h"
+#include "vmfunc.h"
 
+/* No VM has a gate: nothing before an entry. */
+static DEFINE_STATIC_KEY_FALSE(xo_any_gate);
 /* Nothing enrolled: not even a look at the table. */
 static DEFINE_STATIC_KEY_FALSE(xo_any_enrolled);
 
@@ -30,6 +33,8 @@ static bool was_reset(const struct xo_vm *vm, const struct kvm_vcpu *vcpu)
 static void exited(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 {
 	this_cpu_inc(*vm->exits);
+	if (static_branch_unlikely(&xo_any_gate) && xo_gate_home(vm, vcpu))
+		return;
 	/* Exits of a nested guest belong to the hypervisor in the VM. */
 	if (vcpu->arch.hflags & HF_GUEST_MASK)
 		return;
@@ -57,38 +62,81 @@ static void notrace behind_exit(unsigned long ip, unsigned long parent_ip, struc
 	rcu_read_unlock();
 }
 
-static struct ftrace_ops behind_exit_ops = {
-	.func = behind_exit,
-	.flags = FTRACE_OPS_FL_PERMANENT,
+static void notrace before_entry(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+				 struct ftrace_regs *fregs)
+{
+	struct kvm_vcpu *vcpu = xo_first_arg(fregs);
+	struct xo_vm *vm;
+
+	if (!static_branch_unlikely(&xo_any_gate))
+		return;
+	rcu_read_lock();
+	vm = xo_vm_by_kvm(vcpu->kvm);
+	if (vm)
+		xo_gate_arm(vm, vcpu);
+	rcu_read_unlock();
+}
+
+/* The way home first, and last to go. */
+static struct hook {
+	const char *name;
+	void (*function)(struct kvm_vcpu *vcpu);
+	struct ftrace_ops ops;
+} hooks[] = {
+	{
+		"kvm_load_host_xsave_state",
+		kvm_load_host_xsave_state,
+		{ .func = behind_exit, .flags = FTRACE_OPS_FL_PERMANENT },
+	},
+	{
+		"kvm_load_guest_xsave_state",
+		kvm_load_guest_xsave_state,
+		{ .func = before_entry, .flags = FTRACE_OPS_FL_PERMANENT },
+	},
 };
 
-int xo_hooks_init(void)
+static int attach(struct hook *hook)
 {
-	unsigned long address = (unsigned long)kvm_load_host_xsave_state;
-	int error;
+	int error = ftrace_set_filter_ip(&hook->ops, (unsigned long)hook->function, 0, 0);
 
-	error = ftrace_set_filter_ip(&behind_exit_ops, address, 0, 0);
 	if (error) {
-		pr_err("kvm_load_host_xsave_state() has no ftrace entry (%d): this KVM cannot be "
-		       "hooked; use a kernel built with CONFIG_FUNCTION_TRACER\n",
-		       error);
+		pr_err("%s() has no ftrace entry (%d): this KVM cannot be hooked; use a kernel "
+		       "built with CONFIG_FUNCTION_TRACER\n",
+		       hook->name, error);
 		return error;
 	}
-	error = register_ftrace_function(&behind_exit_ops);
+	error = register_ftrace_function(&hook->ops);
 	if (error) {
-		pr_err("ftrace does not attach to kvm_load_host_xsave_state() (%d): see that "
-		       "kernel.ftrace_enabled is 1\n",
-		       error);
-		ftrace_free_filter(&behind_exit_ops);
+		pr_err("ftrace does not attach to %s() (%d): see that kernel.ftrace_enabled is 1\n",
+		       hook->name, error);
+		ftrace_free_filter(&hook->ops);
 	}
 	return error;
 }
 
 /* Waits until no CPU is in the callback. */
+static void detach(struct hook *hook)
+{
+	unregister_ftrace_function(&hook->ops);
+	ftrace_free_filter(&hook->ops);
+}
+
+int xo_hooks_init(void)
+{
+	int error = attach(&hooks[0]);
+
+	if (error)
+		return error;
+	error = attach(&hooks[1]);
+	if (error)
+		detach(&hooks[0]);
+	return error;
+}
+
 void xo_hooks_exit(void)
 {
-	unregister_ftrace_function(&behind_exit_ops);
-	ftrace_free_filter(&behind_exit_ops);
+	detach(&hooks[1]);
+	detach(&hooks[0]);
 }
 
 void xo_hooks_enable(void)
@@ -99,4 +147,14 @@ void xo_hooks_enable(void)
 void xo_hooks_disable(void)
 {
 	static_branch_dec(&xo_any_enrolled);
+}
+
+void xo_hooks_arm_enable(void)
+{
+	static_branch_inc(&xo_any_gate);
+}
+
+void xo_hooks_arm_disable(void)
+{
+	static_branch_dec(&xo_any_gate);
 }
