@@ -6,6 +6,7 @@
  * why it failed and what to do.
  */
 #include "host.h"
+#include "selftest.h"
 #include "vmfunc.h"
 #include <linux/kernel.h>
 #include <linux/kobject.h>
@@ -96,6 +97,7 @@ static const struct {
 	{ "learning where KVM keeps an exit", xo_compat_init, xo_compat_exit },
 	{ "making a work queue", make_workqueue, drop_workqueue },
 	{ "making the gates", xo_vmfunc_init, xo_vmfunc_exit },
+	{ "preparing the processors' self-test", xo_selftest_init, xo_selftest_exit },
 	{ "hooking VM exits", xo_hooks_init, xo_hooks_exit },
 	{ "starting with no VMs", xo_vms_init, xo_vms_exit },
 	{ "making /dev/crossover", xo_device_init, xo_device_exit },
