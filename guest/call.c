@@ -16,7 +16,7 @@ u64 xo_next_seq(void)
 }
 
 /* The request stands in the slot as a whole before the callee hears of it. */
-static int write_request(struct xo_session *s, struct xo_call *c, u32 slot)
+int xo_call_write(struct xo_session *s, struct xo_call *c, u32 slot)
 {
 	struct xo_msg *msg = xo_slot_msg(s->link, slot);
 	struct xo_msg request = { .op = c->op, .session = READ_ONCE(s->id) };
@@ -51,7 +51,7 @@ static int post_failed(long ret)
 	}
 }
 
-static int post(struct xo_session *s, struct xo_call *c, u32 slot, struct completion *done)
+int xo_call_post(struct xo_session *s, struct xo_call *c, u32 slot, struct completion *done)
 {
 	struct xo_link *l = s->link;
 	struct xo_slot *sl = &l->slot[slot];
@@ -66,6 +66,8 @@ static int post(struct xo_session *s, struct xo_call *c, u32 slot, struct comple
 	sl->seq = seq;
 	sl->op = c->op;
 	sl->done = done;
+	sl->ticket = c->op == XO_OP_INVOKE ? seq : 0;
+	sl->ended = false;
 	spin_unlock_irq(&xo.lock);
 
 	trace_xo_call(l->id, slot, seq, c->op, c->nr);
@@ -129,14 +131,15 @@ int xo_session_call(struct xo_session *s, struct xo_call *c)
 	int ret;
 
 	c->interrupted = false;
-	ret = xo_slot_get(s, &slot);
+	ret = xo_slot_get(s, &slot, MAX_SCHEDULE_TIMEOUT);
 	if (ret) {
 		c->interrupted = ret == -EINTR;
 		return ret;
 	}
-	ret = write_request(s, c, slot);
+	c->slot = slot;
+	ret = xo_call_write(s, c, slot);
 	if (!ret)
-		ret = post(s, c, slot, &done);
+		ret = xo_call_post(s, c, slot, &done);
 	if (!ret) {
 		ret = wait_for_end(s, c, slot, &done);
 		if (ret) {
@@ -176,6 +179,7 @@ void xo_call_done(struct xo_link *l, u32 slot, u64 seq, s32 status)
 	sl->seq = 0;
 	if (sl->state == XO_SLOT_BUSY) {
 		sl->status = status;
+		sl->ended = true;
 		if (sl->done)
 			complete(sl->done);
 		sl->done = NULL;

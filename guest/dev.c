@@ -41,7 +41,8 @@ static long do_version(struct xo_file *f, void __user *arg)
 	memset(&v, 0, sizeof(v));
 	v.revision = XO_ABI_REVISION;
 	xo_hello();
-	mutex_lock(&xo.host);
+	if (mutex_lock_killable(&xo.host))
+		return -EINTR;
 	v.host_revision = xo.host_revision;
 	if (xo.board) {
 		v.wid = xo.board->wid;
@@ -53,7 +54,7 @@ static long do_version(struct xo_file *f, void __user *arg)
 	return same ? 0 : -EPROTO;
 }
 
-static long connect_session(struct xo_file *f, struct xo_g_connect *req)
+static long connect_session(struct file *file, struct xo_file *f, struct xo_g_connect *req)
 {
 	int ret;
 
@@ -61,7 +62,7 @@ static long connect_session(struct xo_file *f, struct xo_g_connect *req)
 		return -EINTR;
 	switch (f->part) {
 	case IDLE:
-		ret = xo_session_connect(req, &f->session);
+		ret = xo_session_connect(file, req, &f->session);
 		if (!ret)
 			smp_store_release(&f->part, SESSION);
 		break;
@@ -75,14 +76,14 @@ static long connect_session(struct xo_file *f, struct xo_g_connect *req)
 	return ret;
 }
 
-static long do_connect(struct xo_file *f, void __user *arg)
+static long do_connect(struct file *file, struct xo_file *f, void __user *arg)
 {
 	struct xo_g_connect *req = memdup_user(arg, sizeof(*req));
 	long ret;
 
 	if (IS_ERR(req))
 		return PTR_ERR(req);
-	ret = connect_session(f, req);
+	ret = connect_session(file, f, req);
 	if (!ret && copy_to_user(arg, req, sizeof(*req)))
 		ret = -EFAULT;
 	kfree(req);
@@ -117,7 +118,7 @@ static long do_call(struct xo_file *f, void __user *arg)
 		return -ENOTCONN;
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
-	if (req.op == XO_OP_OPEN || req.op == XO_OP_CLOSE)
+	if (req.op == XO_OP_OPEN || req.op == XO_OP_CLOSE || req.op == XO_OP_INVOKE)
 		return -EINVAL;
 	if (req.in_len > XO_SLOT_DATA || req.out_len > XO_SLOT_DATA)
 		return -E2BIG;
@@ -138,7 +139,8 @@ static int become_master(struct xo_file *f)
 {
 	int ret = 0;
 
-	mutex_lock(&f->lock);
+	if (mutex_lock_killable(&f->lock))
+		return -EINTR;
 	if (f->part == IDLE) {
 		f->master = xo_master_make();
 		if (f->master)
@@ -190,7 +192,8 @@ static int adopt(struct file *file, struct xo_file *f, struct xo_g_adopt *req)
 {
 	int ret;
 
-	mutex_lock(&f->lock);
+	if (mutex_lock_killable(&f->lock))
+		return -EINTR;
 	if (f->part == IDLE) {
 		ret = xo_stub_adopt(file, req, &f->stub);
 		if (!ret)
@@ -212,6 +215,43 @@ static long do_adopt(struct file *file, struct xo_file *f, void __user *arg)
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
 	ret = adopt(file, f, &req);
+	if (!ret && copy_to_user(arg, &req, sizeof(req)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static long do_service(struct xo_file *f, void __user *arg)
+{
+	struct xo_g_service req;
+	int ret = -EINVAL;
+
+	if (!is_opener(f))
+		return -EPERM;
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	if (mutex_lock_killable(&f->lock))
+		return -EINTR;
+	if (f->part == IDLE) {
+		ret = xo_master_make_service(&req, &f->master);
+		if (!ret)
+			smp_store_release(&f->part, MASTER);
+	}
+	mutex_unlock(&f->lock);
+	if (!ret && copy_to_user(arg, &req, sizeof(req)))
+		ret = -EFAULT;
+	return ret;
+}
+
+static long do_invoke(struct xo_file *f, void __user *arg)
+{
+	struct xo_g_invoke req;
+	long ret;
+
+	if (part_of(f) != SESSION)
+		return -ENOTCONN;
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	ret = xo_conn_invoke(f->session, &req);
 	if (!ret && copy_to_user(arg, &req, sizeof(req)))
 		ret = -EFAULT;
 	return ret;
@@ -276,7 +316,7 @@ static long xo_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case XO_G_VERSION:
 		return do_version(f, user);
 	case XO_G_CONNECT:
-		return do_connect(f, user);
+		return do_connect(file, f, user);
 	case XO_G_ARM:
 		return do_arm(file, f, user);
 	case XO_G_ROUTED:
@@ -291,6 +331,10 @@ static long xo_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return do_cancelled(f, user);
 	case XO_G_LINK_INFO:
 		return do_link_info(user);
+	case XO_G_SERVICE:
+		return do_service(f, user);
+	case XO_G_INVOKE:
+		return do_invoke(f, user);
 	case XO_G_ROUTE_STAT:
 		return do_route_stat(user);
 	default:
@@ -302,9 +346,14 @@ static int xo_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct xo_file *f = file->private_data;
 
-	if (part_of(f) != STUB)
+	switch (part_of(f)) {
+	case STUB:
+		return is_opener(f) ? xo_stub_mmap(f->stub, vma) : -EPERM;
+	case SESSION:
+		return xo_conn_mmap(f->session, vma);
+	default:
 		return -EACCES;
-	return is_opener(f) ? xo_stub_mmap(f->stub, vma) : -EPERM;
+	}
 }
 
 static int xo_open(struct inode *inode, struct file *file)
@@ -359,11 +408,16 @@ static struct miscdevice device = {
 	.mode = 0600,
 };
 
+bool xo_is_device(const struct file *file)
+{
+	return file->f_op == &xo_fops;
+}
+
 struct xo_session *xo_session_of_file(struct file *file)
 {
 	struct xo_file *f = file->private_data;
 
-	if (file->f_op != &xo_fops || part_of(f) != SESSION)
+	if (!xo_is_device(file) || part_of(f) != SESSION)
 		return NULL;
 	return f->session;
 }

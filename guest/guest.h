@@ -5,13 +5,15 @@
  *   main.c     steps of init and exit, HELLO and BYE          dev.c      /dev/crossover
  *   irq.c      the event interrupt                            session.c  caller: sessions
  *   board.c    event words, list of links                     call.c     caller: one call
- *   link.c     links, their windows and slots                 serve.c    callee: taking and ending
- * calls stub.c     callee: masters and stubs, mmap of slots       router*.c, marshal*.c  routed
- * system calls
+ *   link.c     links, their windows and slots                 serve.c    callee: taking calls
+ *   stub.c     callee: stubs, mmap of slots                   master.c   callee: masters
+ *   invoke.c   caller: calls of services                      map.c      caller: mmap
+ *   router*.c, marshal*.c  routed system calls
  *
- * Locks, in order: xo.host (mutex: HELLO, GOODBYE, re-reading the links; may sleep), a stub's
- * map_lock (rw_semaphore: page faults on its slots against its end; may sleep), xo.lock (spinlock,
- * taken in the event interrupt: all links, slots, sessions, masters and stubs).
+ * Locks, in order: xo.host (mutex: HELLO, GOODBYE, re-reading the links; may sleep), map_lock of a
+ * stub, or xo.map_lock for all callers' sessions (rw_semaphore: page faults on slots against their
+ * end; may sleep), xo.lock (spinlock, taken in the event interrupt: all links, slots, sessions,
+ * masters and stubs).
  */
 #ifndef XO_GUEST_H
 #define XO_GUEST_H
@@ -31,6 +33,7 @@
 
 #define XO_SLOTS_PER_SESSION 8 /* calls of one caller's session under way at once */
 #define XO_SESSIONS_PER_LINK 64
+#define XO_NO_SLOT	     (~0U)
 
 struct xo_session;
 struct xo_stub;
@@ -57,6 +60,7 @@ struct xo_call {
 	s64 result; /* the callee's value or negative errno; hostile */
 	u32 out_len;
 	u32 file_mode;
+	u32 slot;	  /* that carried it */
 	bool interrupted; /* a signal came and the callee was told to give up */
 };
 
@@ -88,6 +92,9 @@ bool xo_session_alive(const struct xo_session *s);
 /* The session behind an open /dev/crossover; NULL if the file is something else. The session lives
  * as long as the file: hold a reference on the file. */
 struct xo_session *xo_session_of_file(struct file *file);
+
+/* Is it an open /dev/crossover? For who has no reference yet. */
+bool xo_is_device(const struct file *file);
 
 /* The router's own state for a session, NULL at first. Set it once (cmpxchg); xo_router_release()
  * frees it. */
@@ -122,10 +129,13 @@ struct xo_slot { /* all under xo.lock */
 	u32 op;
 	/* caller */
 	struct xo_session *session; /* whose it is; NULL: in the pool */
+	u64 ticket;		    /* of a service call; 0: none */
+	bool ended;		    /* that call, though nobody waits for it just now */
 	struct completion *done;    /* of the thread that waits */
 	s32 status;
 	/* callee */
 	struct xo_stub *stub;	  /* bound to it; NULL: to none */
+	struct xo_master *wanted; /* OPEN call of its service; NULL: of no service */
 	struct xo_master *master; /* OPEN call in its hands */
 	struct pid *thread;	  /* who works on it */
 	bool cancelled;
@@ -136,7 +146,6 @@ struct xo_link {
 	u64 id;
 	u32 index; /* in board.links[] */
 	u32 role;
-	u32 engine;
 	u32 slots;
 	u64 peer_incarnation;
 	u64 window_gpa;
@@ -146,6 +155,7 @@ struct xo_link {
 	struct work_struct free;
 	/* under xo.lock */
 	u64 peer_wid;
+	u32 engine; /* read without it too */
 	bool up;
 	u32 sessions;		  /* caller's sessions or callee's stubs */
 	struct list_head members; /* of them */
@@ -157,6 +167,7 @@ struct xo_link {
 void xo_link_add(u32 index, const struct xo_board_link *bl, u64 peer_incarnation);
 void xo_link_remove(struct xo_link *l);
 void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation);
+void xo_link_engine_changed(struct xo_link *l, u32 engine);
 
 void xo_link_put(struct xo_link *l);			     /* any context */
 struct xo_link *xo_link_by_peer(const char *peer, u32 role); /* takes a reference */
@@ -182,32 +193,67 @@ struct xo_session {
 	struct xo_session_info info;
 	u64 world; /* ours, at the host; 0: none */
 	void *router;
+	struct xo_conn *conn;	/* with a service, or NULL: its maps and context */
 	wait_queue_head_t wait; /* for one of its slots */
 	/* under xo.lock */
-	u64 id;	      /* the callee's name for it; 0: not open */
-	u64 own;      /* bits: slots bound to it */
-	bool dead;    /* callee or link is gone */
+	u64 id;	    /* the callee's name for it; 0: not open */
+	u64 own;    /* bits: slots bound to it */
+	u32 buffer; /* with a service: the slot of OPEN, which carries no calls; else XO_NO_SLOT */
+	bool dead;  /* callee or link is gone */
 	bool closing; /* its file is gone */
 	bool close_posted;
 	bool closed; /* CLOSE has ended, or need not be made */
 };
 
-int xo_session_connect(struct xo_g_connect *req, struct xo_session **out);
+int xo_session_connect(struct file *file, struct xo_g_connect *req, struct xo_session **out);
 void xo_session_release(struct xo_session *s); /* file is gone; frees it in the end */
 void xo_session_down(struct xo_session *s);    /* xo.lock held; may free it */
 void xo_session_settle(struct xo_session *s);  /* xo.lock held; may free it */
 
-/* A free slot of the session, BUSY; waits for one of its own. -EINTR, -EBUSY, -EHOSTDOWN. */
-int xo_slot_get(struct xo_session *s, u32 *slot);
+/* A free slot of the session, BUSY; waits for one of its own. -EINTR, -EBUSY, -EHOSTDOWN, and
+ * -ETIMEDOUT after `timeout` jiffies. */
+int xo_slot_get(struct xo_session *s, u32 *slot, long timeout);
 void xo_slot_put(struct xo_session *s, u32 slot);
+int xo_call_write(struct xo_session *s, struct xo_call *c, u32 slot);
+int xo_call_post(struct xo_session *s, struct xo_call *c, u32 slot, struct completion *done);
 void xo_call_done(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held; any context */
 u64 xo_next_seq(void);
 
-/* ------------------------------------------------------------------ callee: serve.c, stub.c */
+/* ------------------------------------------------------------------ caller: a service
+ *
+ * conn.c, map.c, invoke.c. Only the process that connected may use it: `mm` tells.
+ */
+struct xo_conn {
+	struct mm_struct *mm; /* grabbed; compared, never entered */
+	struct inode *inode;  /* of the device node, to zap by */
+	u64 map_id;
+	bool mapped; /* under xo.lock: has mappings that must be zapped when the session is dead */
+};
+
+struct xo_conn *xo_conn_make(struct file *file);
+void xo_conn_free(struct xo_conn *conn);
+int xo_conn_mmap(struct xo_session *s, struct vm_area_struct *vma);
+/* Sessions of the link that are dead lose their mappings. May sleep. */
+void xo_conn_zap_dead(struct xo_link *l);
+long xo_conn_invoke(struct xo_session *s, struct xo_g_invoke *req);
+/* Its file is gone: calls that nobody waits for are given up. xo.lock held. */
+void xo_conn_drop_calls(struct xo_session *s);
+
+static inline bool xo_conn_is_mine(const struct xo_session *s)
+{
+	return s->conn && s->conn->mm == current->mm;
+}
+
+/* ------------------------------------------------------------------ callee: serve.c, stub.c,
+ * master.c */
 
 struct xo_master {
 	struct list_head all; /* of xo.masters; xo.lock */
 	u32 idle;	      /* threads waiting; xo.lock */
+	wait_queue_head_t wait;
+	struct pid *owner;	/* thread group */
+	char name[XO_NAME_MAX]; /* of its service; "": system calls */
+	bool news;		/* xo.lock: XO_SLOT_NOTICE is due */
 };
 
 struct xo_stub {
@@ -215,19 +261,18 @@ struct xo_stub {
 	struct xo_link *link;
 	struct list_head member; /* of link->members; xo.lock */
 	wait_queue_head_t wait;
-	struct rw_semaphore map_lock;  /* faults on slots against their unbinding */
-	struct address_space *mapping; /* of /dev/crossover, to zap by */
-	u64 id;			       /* the session's */
-	u64 world;		       /* ours, at the host; 0: none */
+	struct rw_semaphore map_lock; /* faults on slots against their unbinding */
+	struct inode *inode;	      /* of the device node, to zap by */
+	u64 id;			      /* the session's */
+	u64 world;		      /* ours, at the host; 0: none */
 	/* under xo.lock */
 	u64 bound;   /* bits: slots */
 	u64 pending; /* bits: posted calls that nobody has taken */
 	u32 idle;    /* threads waiting */
+	u32 buffer;  /* with a service: the slot of OPEN, which carries no calls; else XO_NO_SLOT */
 	bool opened; /* OPEN was answered with success */
 	bool dead;
 };
-
-#define XO_NO_SLOT (~0U)
 
 void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq); /* xo.lock held; any context */
 void xo_serve_cancelled(struct xo_link *l, u32 slot);	    /* xo.lock held; any context */
@@ -238,8 +283,12 @@ int xo_serve_is_cancelled(const struct xo_g_adopt *req);
 void xo_slot_reset(struct xo_slot *slot);			       /* callee's; xo.lock held */
 void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held */
 
+u64 xo_map_id(void);
 struct xo_master *xo_master_make(void);
+int xo_master_make_service(const struct xo_g_service *req, struct xo_master **out);
 void xo_master_release(struct xo_master *m);
+struct xo_master *xo_master_find(const char *name); /* xo.lock held; "": any for system calls */
+void xo_master_wake_all(void);
 int xo_stub_adopt(struct file *file, struct xo_g_adopt *req, struct xo_stub **out);
 /* Ends the session: its calls (but that in `keep`) with EHOSTDOWN, mappings, waiters. May sleep. */
 void xo_stub_end(struct xo_stub *s, u32 keep);
@@ -255,6 +304,7 @@ struct xo_guest {
 	struct mutex host;
 	struct workqueue_struct *wq;
 	u32 host_revision; /* of the last HELLO's answer; under host */
+	struct rw_semaphore map_lock;
 	/* under lock */
 	struct xo_board *board; /* NULL: the host does not know us */
 	struct xo_link *link[XO_LINKS_PER_VM];
@@ -264,7 +314,7 @@ struct xo_guest {
 	bool lost;		    /* the host let go, xo_goodbye() is still to be called */
 	u64 told;		    /* where the host sends the event interrupt */
 	struct list_head masters;
-	wait_queue_head_t open_wait; /* masters' threads */
+	wait_queue_head_t open_wait; /* threads of the masters for system calls */
 	/* under host */
 	bool stopping; /* no HELLO any more */
 	bool unknown;  /* the last HELLO was no known hypercall */

@@ -126,11 +126,13 @@ static void reset_slots(struct xo_link *l)
 	}
 }
 
-/* xo.lock held */
+/* xo.lock held. All are marked first: one that ends gives its slots to no other of them. */
 static void down_sessions(struct xo_link *l)
 {
 	struct xo_session *s, *next;
 
+	list_for_each_entry(s, &l->members, member)
+		s->dead = true;
 	list_for_each_entry_safe(s, next, &l->members, member)
 		xo_session_down(s);
 }
@@ -155,6 +157,15 @@ void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation)
 	l->peer_wid = peer_wid;
 	l->peer_incarnation = peer_incarnation;
 	spin_unlock_irq(&xo.lock);
+	if (l->role == XO_ROLE_CALLER)
+		xo_conn_zap_dead(l);
+}
+
+void xo_link_engine_changed(struct xo_link *l, u32 engine)
+{
+	spin_lock_irq(&xo.lock);
+	l->engine = engine;
+	spin_unlock_irq(&xo.lock);
 }
 
 void xo_link_remove(struct xo_link *l)
@@ -171,6 +182,8 @@ void xo_link_remove(struct xo_link *l)
 		end_calls(l);
 	}
 	spin_unlock_irq(&xo.lock);
+	if (l->role == XO_ROLE_CALLER)
+		xo_conn_zap_dead(l);
 	xo_link_put(l);
 }
 
@@ -244,13 +257,13 @@ static int take_slot(struct xo_session *s, u32 *slot)
 	if (s->dead || !l->up)
 		return -EHOSTDOWN;
 	for (i = 0; i < l->slots; i++) {
-		if (!(s->own & BIT_ULL(i)))
+		if (!(s->own & BIT_ULL(i)) || i == s->buffer)
 			continue;
 		if (l->slot[i].state == XO_SLOT_IDLE)
 			goto take;
 		busy |= l->slot[i].state == XO_SLOT_BUSY;
 	}
-	if (hweight64(s->own) < XO_SLOTS_PER_SESSION)
+	if (hweight64(s->own) < XO_SLOTS_PER_SESSION + (s->buffer != XO_NO_SLOT))
 		for (i = 0; i < l->slots; i++)
 			if (!l->slot[i].session)
 				goto take;
@@ -274,21 +287,26 @@ static int try_slot(struct xo_session *s, u32 *slot)
 	return ret;
 }
 
-int xo_slot_get(struct xo_session *s, u32 *slot)
+int xo_slot_get(struct xo_session *s, u32 *slot, long timeout)
 {
 	int ret = -EAGAIN;
+	long left;
 
-	if (wait_event_interruptible_exclusive(s->wait, (ret = try_slot(s, slot)) != -EAGAIN))
-		return -EINTR;
-	return ret;
+	left = ___wait_event(s->wait, ___wait_cond_timeout((ret = try_slot(s, slot)) != -EAGAIN),
+			     TASK_INTERRUPTIBLE, 1, timeout, __ret = schedule_timeout(__ret));
+	if (ret != -EAGAIN)
+		return ret;
+	return left < 0 ? -EINTR : -ETIMEDOUT;
 }
 
 void xo_slot_put(struct xo_session *s, u32 slot)
 {
 	spin_lock_irq(&xo.lock);
 	/* A link that went away ended the call and took the slot back itself. */
-	if (s->own & BIT_ULL(slot))
+	if (s->own & BIT_ULL(slot)) {
 		s->link->slot[slot].state = XO_SLOT_IDLE;
+		s->link->slot[slot].ticket = 0;
+	}
 	wake_up(&s->wait);
 	spin_unlock_irq(&xo.lock);
 }

@@ -122,7 +122,7 @@ void xo_goodbye(bool tell_host)
 		if (l)
 			xo_link_remove(l);
 	}
-	wake_up_all(&xo.open_wait);
+	xo_master_wake_all();
 	memunmap(b);
 }
 
@@ -141,6 +141,7 @@ static int platform_init(void)
 {
 	spin_lock_init(&xo.lock);
 	mutex_init(&xo.host);
+	init_rwsem(&xo.map_lock);
 	INIT_LIST_HEAD(&xo.masters);
 	init_waitqueue_head(&xo.open_wait);
 	if (boot_cpu_has(X86_FEATURE_HYPERVISOR) && boot_cpu_data.x86_vendor == X86_VENDOR_INTEL)

@@ -67,25 +67,36 @@ int xo_router_stat(struct xo_g_route_stat *st)
 	return -ENOENT;
 }
 
-/* The session's file of a process that is, or soon will be, routed. Its table holds a reference,
- * and nobody but the process itself could drop it: no routed call closes XO_SELF_FD. */
-static struct file *session_file(struct xo_route **route)
+/* What descriptor XO_SELF_FD is, with a reference, if it is one of ours. */
+static struct file *self_file(void)
 {
-	struct xo_session *s;
 	struct file *file;
 
 	if (!current->files)
 		return NULL;
 	rcu_read_lock();
 	file = lookup_fd_rcu(XO_SELF_FD);
+	if (file && (!xo_is_device(file) || !get_file_rcu(file)))
+		file = NULL;
 	rcu_read_unlock();
-	if (!file)
+	return file;
+}
+
+/* The session's file of a process that is, or soon will be, routed; to be given back by fput(). A
+ * thread may close the descriptor while another is in a probe, in its loader for one. */
+static struct file *session_file(struct xo_route **route)
+{
+	struct file *file = self_file();
+	struct xo_session *s;
+
+	if (likely(!file))
 		return NULL;
 	s = xo_session_of_file(file);
-	if (!s)
-		return NULL;
-	*route = smp_load_acquire((struct xo_route **)xo_session_router(s));
-	return *route && current->mm && current->mm != (*route)->mm ? file : NULL;
+	*route = s ? smp_load_acquire((struct xo_route **)xo_session_router(s)) : NULL;
+	if (*route && current->mm && current->mm != (*route)->mm)
+		return file;
+	fput(file);
+	return NULL;
 }
 
 /* Entry of current, or -1. A task is looked for first where it is put when there is no crowd. */
@@ -159,20 +170,13 @@ static void test_enter(struct pt_regs *regs)
 	regs->ip -= SYSCALL_INSN;
 }
 
-static void probe_enter(void *data, struct pt_regs *regs, long id)
+static void enter_routed(struct pt_regs *regs, struct xo_route *r, struct file *file)
 {
 	struct xo_decision d = { .fate = XO_FATE_LOCAL };
 	unsigned long args[XO_SYSCALL_ARGS];
-	struct xo_route *r;
-	struct file *file;
 	int nr = syscall_get_nr(current, regs);
 
-	if (unlikely(READ_ONCE(testing) == current)) {
-		test_enter(regs);
-		return;
-	}
-	file = session_file(&r);
-	if (likely(!file) || nr == -1) /* -1: a tracer wants none to be made */
+	if (nr == -1) /* a tracer wants none to be made */
 		return;
 	if (in_32bit_syscall() || nr < 0) {
 		xo_count(XO_SYSCALLS, XO_COUNT_ENOSYS);
@@ -204,14 +208,27 @@ static void probe_enter(void *data, struct pt_regs *regs, long id)
 	}
 }
 
-static void probe_exit(void *data, struct pt_regs *regs, long ret)
+static void probe_enter(void *data, struct pt_regs *regs, long id)
+{
+	struct xo_route *r;
+	struct file *file;
+
+	if (unlikely(READ_ONCE(testing) == current)) {
+		test_enter(regs);
+		return;
+	}
+	file = session_file(&r);
+	if (likely(!file))
+		return;
+	enter_routed(regs, r, file);
+	fput(file);
+}
+
+static void exit_routed(struct pt_regs *regs, struct xo_route *r, long ret)
 {
 	struct xo_rewritten *w;
-	struct xo_route *r;
 	int n;
 
-	if (likely(!session_file(&r)))
-		return;
 	n = rewritten_find(r);
 	if (n < 0) {
 		if (!ret && !in_32bit_syscall())
@@ -228,6 +245,17 @@ static void probe_exit(void *data, struct pt_regs *regs, long ret)
 		regs->ip -= SYSCALL_INSN;
 	}
 	smp_store_release(&r->task[n], NULL);
+}
+
+static void probe_exit(void *data, struct pt_regs *regs, long ret)
+{
+	struct xo_route *r;
+	struct file *file = session_file(&r);
+
+	if (likely(!file))
+		return;
+	exit_routed(regs, r, ret);
+	fput(file);
 }
 
 /* Reads one byte of each string that decides, so that the probe finds it when it looks again. */
@@ -386,6 +414,8 @@ void xo_router_release(struct xo_session *s)
 		return;
 	*xo_session_router(s) = NULL;
 	mmdrop(r->mm);
+	if (r->base_mm)
+		mmdrop(r->base_mm);
 	kfree(r);
 }
 

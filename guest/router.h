@@ -34,7 +34,7 @@ struct xo_route {
 	struct mm_struct *mm; /* of who armed; held so that no other gets its address */
 	u64 loader_span;
 	u32 stub_pid;
-	struct mm_struct *base_mm; /* the routed program's, whose AT_BASE is loader_base */
+	struct mm_struct *base_mm; /* the routed program's, whose AT_BASE is loader_base; held */
 	u64 loader_base;
 	struct task_struct *task[XO_ROUTE_CALLS];  /* who makes calls[i]; NULL: it is free */
 	struct xo_rewritten calls[XO_ROUTE_CALLS]; /* only that task touches it */

@@ -28,7 +28,7 @@ enum sight {
 
 bool xo_in_loader(struct xo_route *r, u64 ip)
 {
-	struct mm_struct *mm = current->mm;
+	struct mm_struct *mm = current->mm, *old;
 	unsigned int i;
 	u64 base;
 
@@ -40,7 +40,11 @@ bool xo_in_loader(struct xo_route *r, u64 ip)
 			if (mm->saved_auxv[i] == AT_BASE)
 				base = mm->saved_auxv[i + 1];
 		WRITE_ONCE(r->loader_base, base);
-		smp_store_release(&r->base_mm, mm);
+		/* Held, so that no other comes to have its address. */
+		mmgrab(mm);
+		old = xchg(&r->base_mm, mm);
+		if (old)
+			mmdrop(old);
 	}
 	base = READ_ONCE(r->loader_base);
 	return base && ip - base < r->loader_span;

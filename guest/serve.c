@@ -34,6 +34,7 @@ static void let_go(struct xo_slot *sl)
 	put_pid(sl->thread);
 	sl->thread = NULL;
 	sl->master = NULL;
+	sl->wanted = NULL;
 	sl->cancelled = false;
 	sl->state = XO_SLOT_IDLE;
 }
@@ -50,17 +51,31 @@ void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status)
 
 /* ------------------------------------------------------------------ posted (interrupt) */
 
+/* The master that an OPEN is for. */
+static struct xo_master *find_master(struct xo_link *l, u32 slot)
+{
+	const struct xo_open *open = xo_slot_data(l, slot);
+	char name[XO_NAME_MAX] = "";
+
+	if (READ_ONCE(xo_slot_msg(l, slot)->in_len) >= sizeof(*open))
+		memcpy(name, open->service, sizeof(name));
+	return strnlen(name, sizeof(name)) < sizeof(name) ? xo_master_find(name) : NULL;
+}
+
 static int post_open(struct xo_link *l, u32 slot, u64 session)
 {
 	struct xo_slot *sl = &l->slot[slot];
+	struct xo_master *m;
 
 	if (session || sl->stub)
 		return -EPROTO;
-	if (list_empty(&xo.masters))
+	m = find_master(l, slot);
+	if (!m)
 		return -ECONNREFUSED;
+	sl->wanted = m->name[0] ? m : NULL;
 	sl->state = XO_SLOT_POSTED;
 	l->opens |= BIT_ULL(slot);
-	wake_up(&xo.open_wait);
+	wake_up(sl->wanted ? &m->wait : &xo.open_wait);
 	return 0;
 }
 
@@ -84,6 +99,8 @@ static int post_to_stub(struct xo_link *l, u32 slot, u64 session)
 	if (!s || s->dead || !s->opened)
 		return -EHOSTDOWN;
 	if (sl->stub && sl->stub != s)
+		return -EPROTO;
+	if (slot == s->buffer && sl->op != XO_OP_CLOSE)
 		return -EPROTO;
 	sl->stub = s;
 	s->bound |= BIT_ULL(slot);
@@ -124,7 +141,7 @@ void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq)
 		return;
 	if (ret == -EPROTO)
 		pr_notice_ratelimited(
-			"VM '%s' posted a call in slot %u, which is another session's: "
+			"VM '%s' posted a call in slot %u, which is not for calls of its session: "
 			"refused\n",
 			l->peer, slot);
 	xo_slot_refuse(l, slot, seq, ret);
@@ -135,7 +152,8 @@ static void interrupt_thread(struct xo_slot *sl)
 {
 	struct task_struct *task;
 
-	if (!sl->stub || !sl->stub->opened)
+	/* A service's thread is its process's own, and hears of no signal; it asks. */
+	if (!sl->stub || !sl->stub->opened || sl->stub->buffer != XO_NO_SLOT)
 		return;
 	rcu_read_lock();
 	task = pid_task(sl->thread, PIDTYPE_PID);
@@ -271,25 +289,41 @@ static void take(struct xo_link *l, u32 slot, struct xo_master *m, struct xo_g_s
 	trace_xo_serve(l->id, slot, sl->seq, sl->op, sl->stub ? sl->stub->id : 0);
 }
 
+/* xo.lock held. */
+static bool take_open_of(struct xo_link *l, struct xo_master *m, struct xo_g_serve *req)
+{
+	struct xo_master *wanted = m->name[0] ? m : NULL;
+	u64 opens;
+	u32 slot;
+
+	for (opens = l->opens; opens; opens &= opens - 1) {
+		slot = __ffs64(opens);
+		if (l->slot[slot].wanted != wanted)
+			continue;
+		l->opens &= ~BIT_ULL(slot);
+		take(l, slot, m, req);
+		return true;
+	}
+	return false;
+}
+
 /* 1: taken; 0: nothing there; -ENODEV: the host let go. */
 static int take_open(struct xo_master *m, struct xo_g_serve *req)
 {
-	struct xo_link *l;
 	int i, ret = 0;
-	u32 slot;
 
 	spin_lock_irq(&xo.lock);
-	if (!xo.board)
-		ret = -ENODEV;
-	for (i = 0; i < XO_LINKS_PER_VM && !ret; i++) {
-		l = xo.link[i];
-		if (!l || !l->opens)
-			continue;
-		slot = __ffs64(l->opens);
-		l->opens &= ~BIT_ULL(slot);
-		take(l, slot, m, req);
+	if (m->news) {
+		m->news = false;
+		req->reply = 0;
+		req->slot = XO_SLOT_NOTICE;
 		ret = 1;
+	} else if (!xo.board) {
+		ret = -ENODEV;
 	}
+	for (i = 0; i < XO_LINKS_PER_VM && !ret; i++)
+		if (xo.link[i] && xo.link[i]->opens)
+			ret = take_open_of(xo.link[i], m, req);
 	spin_unlock_irq(&xo.lock);
 	return ret;
 }
@@ -360,7 +394,8 @@ static int wait_open(struct xo_master *m, struct xo_g_serve *req)
 	for (;;) {
 		ret = xo_hello();
 		if (!ret)
-			ret = wait_next(&xo.open_wait, &m->idle, m, NULL, req, timeout);
+			ret = wait_next(m->name[0] ? &m->wait : &xo.open_wait, &m->idle, m, NULL,
+					req, timeout);
 		if (ret != -ENODEV && ret != -EBUSY)
 			return ret;
 		nap = min_t(long, timeout, XO_HELLO_AGAIN);

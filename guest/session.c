@@ -34,6 +34,7 @@ static struct xo_session *make(struct xo_link *l)
 	if (!s)
 		return NULL;
 	s->link = l;
+	s->buffer = XO_NO_SLOT;
 	s->info.callee = l->peer;
 	init_waitqueue_head(&s->wait);
 	return s;
@@ -76,6 +77,10 @@ static int fill_open(struct xo_call *c, void *data)
 
 	get_task_comm(open.comm, current);
 	memcpy(open.cwd, req->cwd, sizeof(open.cwd));
+	memcpy(open.service, req->service, sizeof(open.service));
+	/* What is to be the shared buffer has nothing of other processes in it. */
+	if (req->service[0])
+		memset(data, 0, XO_SLOT_DATA);
 	memcpy(data, &open, sizeof(open));
 	return sizeof(open);
 }
@@ -107,9 +112,13 @@ static int open_session(struct xo_session *s, struct xo_g_connect *req)
 	spin_lock_irq(&xo.lock);
 	if (c.result > 0)
 		s->id = c.result;
+	if (!ret && req->service[0])
+		s->buffer = c.slot;
 	spin_unlock_irq(&xo.lock);
 	if (ret)
 		return ret;
+	if (req->service[0])
+		memset(xo_slot_data(s->link, c.slot), 0, sizeof(struct xo_open));
 	if (open.opened.revision != XO_ABI_REVISION) {
 		pr_err_ratelimited(
 			"VM '%s' serves with revision %u, this guest module is of revision %u: "
@@ -130,15 +139,20 @@ static int check_request(const struct xo_g_connect *req)
 	if (req->umask & ~0777)
 		return -EINVAL;
 	if (strnlen(req->callee, sizeof(req->callee)) == sizeof(req->callee) ||
-	    strnlen(req->cwd, sizeof(req->cwd)) == sizeof(req->cwd))
+	    strnlen(req->cwd, sizeof(req->cwd)) == sizeof(req->cwd) ||
+	    strnlen(req->service, sizeof(req->service)) == sizeof(req->service))
 		return -ENAMETOOLONG;
 	return 0;
 }
 
-static int start(struct xo_session *s, struct xo_g_connect *req)
+static int start(struct file *file, struct xo_session *s, struct xo_g_connect *req)
 {
 	int ret = xo_world_add(XO_WORLD_SESSION, &s->world);
 
+	if (!ret && req->service[0]) {
+		s->conn = xo_conn_make(file);
+		ret = s->conn ? 0 : -ENOMEM;
+	}
 	if (!ret)
 		ret = enlist(s);
 	if (!ret)
@@ -146,7 +160,7 @@ static int start(struct xo_session *s, struct xo_g_connect *req)
 	return ret;
 }
 
-int xo_session_connect(struct xo_g_connect *req, struct xo_session **out)
+int xo_session_connect(struct file *file, struct xo_g_connect *req, struct xo_session **out)
 {
 	struct xo_session *s;
 	struct xo_link *l;
@@ -164,7 +178,7 @@ int xo_session_connect(struct xo_g_connect *req, struct xo_session **out)
 		xo_link_put(l);
 		return -ENOMEM;
 	}
-	ret = start(s, req);
+	ret = start(file, s, req);
 	if (ret) {
 		xo_session_release(s);
 		return ret;
@@ -181,12 +195,19 @@ int xo_session_connect(struct xo_g_connect *req, struct xo_session **out)
 
 void xo_session_release(struct xo_session *s)
 {
+	struct xo_conn *conn;
+
 	if (s->world)
 		xo_hc_world_del(s->world);
 	spin_lock_irq(&xo.lock);
+	conn = s->conn;
+	s->conn = NULL;
 	s->closing = true;
+	xo_conn_drop_calls(s);
 	xo_session_settle(s);
 	spin_unlock_irq(&xo.lock);
+	if (conn)
+		xo_conn_free(conn);
 }
 
 void xo_session_down(struct xo_session *s)
@@ -202,6 +223,8 @@ static int slot_for_close(struct xo_session *s)
 	struct xo_link *l = s->link;
 	u32 i;
 
+	if (s->buffer != XO_NO_SLOT)
+		return s->buffer;
 	for (i = 0; i < l->slots; i++)
 		if ((s->own & BIT_ULL(i)) && l->slot[i].state == XO_SLOT_IDLE)
 			return i;
@@ -272,17 +295,24 @@ static void session_free(struct xo_session *s)
 	kfree(s);
 }
 
-/* Slots came free: a session whose own are all abandoned may have waited for one to say CLOSE in.
+/*
+ * Slots came free: sessions whose own are all abandoned may have waited for one to say CLOSE in.
+ * Each takes one; one whose CLOSE the host refuses is over, and gives its slots to the next.
  */
 static void settle_others(struct xo_link *l)
 {
-	struct xo_session *s;
+	struct xo_session *s, *next;
 
-	list_for_each_entry(s, &l->members, member)
-		if (s->closing && !s->closed && s->id && !s->close_posted && l->up && !s->dead) {
-			post_close(s);
-			return;
-		}
+	list_for_each_entry_safe(s, next, &l->members, member) {
+		if (!s->closing || s->closed || !s->id || s->close_posted || !l->up || s->dead)
+			continue;
+		post_close(s);
+		if (!s->closed)
+			continue;
+		return_slots(s);
+		if (!s->own)
+			session_free(s);
+	}
 }
 
 /*

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Callee: masters, which hand out OPEN calls, and stubs, each the callee's end of one session. A
- * stub sees the slots that are bound to its session, and no others, through mmap(); they are mapped
- * at the first touch and zapped when the session ends, before the caller can use them for another
- * one.
+ * Callee: stubs, each the callee's end of one session. A stub sees the slots that are bound to its
+ * session, and no others, through mmap(); they are mapped at the first touch and zapped when the
+ * session ends, before the caller can use them for another one.
  */
 #include <linux/mm.h>
+#include <linux/random.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include "guest.h"
@@ -13,49 +13,6 @@
 
 #define SLOT_PAGES   (XO_SLOT_SIZE / PAGE_SIZE)
 #define WINDOW_PAGES (XO_SLOTS_PER_LINK * SLOT_PAGES)
-
-/* ------------------------------------------------------------------ masters */
-
-struct xo_master *xo_master_make(void)
-{
-	struct xo_master *m = kzalloc(sizeof(*m), GFP_KERNEL);
-
-	if (!m)
-		return NULL;
-	spin_lock_irq(&xo.lock);
-	list_add_tail(&m->all, &xo.masters);
-	spin_unlock_irq(&xo.lock);
-	return m;
-}
-
-/* xo.lock held. Calls in the hands of `m`, and all that wait if it was the last. */
-static void refuse_opens(struct xo_link *l, struct xo_master *m)
-{
-	bool last = list_empty(&xo.masters);
-	u32 i;
-
-	for (i = 0; i < l->slots; i++) {
-		if (l->slot[i].master == m && l->slot[i].state == XO_SLOT_SERVED)
-			xo_slot_refuse(l, i, l->slot[i].seq, -EHOSTDOWN);
-		else if (last && (l->opens & BIT_ULL(i)))
-			xo_slot_refuse(l, i, l->slot[i].seq, -ECONNREFUSED);
-	}
-	if (last)
-		l->opens = 0;
-}
-
-void xo_master_release(struct xo_master *m)
-{
-	u32 i;
-
-	spin_lock_irq(&xo.lock);
-	list_del(&m->all);
-	for (i = 0; i < XO_LINKS_PER_VM; i++)
-		if (xo.link[i] && xo.link[i]->role == XO_ROLE_CALLEE)
-			refuse_opens(xo.link[i], m);
-	spin_unlock_irq(&xo.lock);
-	kfree(m);
-}
 
 /* ------------------------------------------------------------------ stubs */
 
@@ -67,6 +24,7 @@ static void stub_free(struct kref *ref)
 		xo_hc_world_del(s->world);
 	if (s->link)
 		xo_link_put(s->link);
+	iput(s->inode);
 	kfree(s);
 }
 
@@ -75,9 +33,21 @@ void xo_stub_put(struct xo_stub *s)
 	kref_put(&s->ref, stub_free);
 }
 
-static struct xo_stub *make(struct file *file)
+/*
+ * Names a session for the other side and, here, the place of its mappings in /dev/crossover. It
+ * begins anywhere, so that an earlier life of this module had others.
+ */
+u64 xo_map_id(void)
 {
 	static atomic64_t last;
+
+	if (!atomic64_read(&last))
+		atomic64_cmpxchg(&last, 0, 1 + get_random_u32());
+	return atomic64_inc_return(&last);
+}
+
+static struct xo_stub *make(struct file *file)
+{
 	struct xo_stub *s = kzalloc(sizeof(*s), GFP_KERNEL);
 
 	if (!s)
@@ -85,8 +55,10 @@ static struct xo_stub *make(struct file *file)
 	kref_init(&s->ref);
 	init_waitqueue_head(&s->wait);
 	init_rwsem(&s->map_lock);
-	s->mapping = file->f_mapping;
-	s->id = atomic64_inc_return(&last);
+	s->inode = file_inode(file);
+	ihold(s->inode);
+	s->id = xo_map_id();
+	s->buffer = XO_NO_SLOT;
 	return s;
 }
 
@@ -98,9 +70,14 @@ static int take_over(struct xo_stub *s, const struct xo_g_adopt *req)
 
 	if (!sl || sl->state != XO_SLOT_SERVED || sl->seq != req->seq || !sl->master)
 		return -ESTALE;
+	if (sl->wanted && sl->wanted->owner != task_tgid(current))
+		return -EPERM;
 	if (l->sessions >= XO_SESSIONS_PER_LINK)
 		return -EBUSY;
 	kref_get(&l->ref);
+	if (sl->wanted)
+		s->buffer = req->slot;
+	sl->wanted = NULL;
 	s->link = l;
 	s->bound = BIT_ULL(req->slot);
 	l->sessions++;
@@ -174,7 +151,7 @@ static void zap(struct xo_stub *s)
 	/* A fault that saw the session alive is through when the lock was held here once. */
 	down_write(&s->map_lock);
 	up_write(&s->map_lock);
-	unmap_mapping_range(s->mapping, (loff_t)s->id * WINDOW_PAGES << PAGE_SHIFT,
+	unmap_mapping_range(s->inode->i_mapping, (loff_t)s->id * WINDOW_PAGES << PAGE_SHIFT,
 			    (loff_t)WINDOW_PAGES << PAGE_SHIFT, 1);
 }
 
@@ -236,11 +213,17 @@ static const struct vm_operations_struct slot_ops = { .fault = slot_fault };
 
 int xo_stub_mmap(struct xo_stub *s, struct vm_area_struct *vma)
 {
-	unsigned long page = vma->vm_pgoff;
+	unsigned long page = vma->vm_pgoff, length = XO_SLOT_SIZE;
 	bool bound;
 
-	if (vma->vm_end - vma->vm_start != XO_SLOT_SIZE || page % SLOT_PAGES ||
-	    page >= WINDOW_PAGES || !(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
+	if (page == XO_MMAP_BUFFER >> PAGE_SHIFT && s->buffer != XO_NO_SLOT) {
+		page = s->buffer * SLOT_PAGES + XO_SLOT_HEADER / PAGE_SIZE;
+		length = XO_SLOT_DATA;
+	} else if (page % SLOT_PAGES) {
+		return -EINVAL;
+	}
+	if (vma->vm_end - vma->vm_start != length || page >= WINDOW_PAGES ||
+	    !(vma->vm_flags & VM_SHARED) || (vma->vm_flags & VM_EXEC))
 		return -EINVAL;
 	spin_lock_irq(&xo.lock);
 	bound = s->bound & BIT_ULL(page / SLOT_PAGES);
