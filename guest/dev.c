@@ -242,6 +242,21 @@ static long do_service(struct xo_file *f, void __user *arg)
 	return ret;
 }
 
+static long do_attach(struct xo_file *f, void __user *arg)
+{
+	struct xo_g_attach req;
+	long ret;
+
+	if (part_of(f) != SESSION)
+		return -ENOTCONN;
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	ret = xo_conn_attach(f->session, &req);
+	if (!ret && copy_to_user(arg, &req, sizeof(req)))
+		ret = -EFAULT;
+	return ret;
+}
+
 static long do_invoke(struct xo_file *f, void __user *arg)
 {
 	struct xo_g_invoke req;
@@ -333,6 +348,8 @@ static long xo_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return do_link_info(user);
 	case XO_G_SERVICE:
 		return do_service(f, user);
+	case XO_G_ATTACH:
+		return do_attach(f, user);
 	case XO_G_INVOKE:
 		return do_invoke(f, user);
 	case XO_G_ROUTE_STAT:

@@ -235,6 +235,7 @@ void xo_conn_free(struct xo_conn *conn);
 int xo_conn_mmap(struct xo_session *s, struct vm_area_struct *vma);
 /* Sessions of the link that are dead lose their mappings. May sleep. */
 void xo_conn_zap_dead(struct xo_link *l);
+long xo_conn_attach(struct xo_session *s, struct xo_g_attach *req);
 long xo_conn_invoke(struct xo_session *s, struct xo_g_invoke *req);
 /* Its file is gone: calls that nobody waits for are given up. xo.lock held. */
 void xo_conn_drop_calls(struct xo_session *s);

@@ -151,14 +151,15 @@ void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq)
 static void interrupt_thread(struct xo_slot *sl)
 {
 	struct task_struct *task;
+	int sig;
 
-	/* A service's thread is its process's own, and hears of no signal; it asks. */
-	if (!sl->stub || !sl->stub->opened || sl->stub->buffer != XO_NO_SLOT)
+	if (!sl->stub || !sl->stub->opened)
 		return;
+	sig = sl->stub->buffer == XO_NO_SLOT ? XO_CANCEL_SIGNAL : XO_CANCEL_SERVICE_SIGNAL;
 	rcu_read_lock();
 	task = pid_task(sl->thread, PIDTYPE_PID);
 	if (task)
-		send_sig(XO_CANCEL_SIGNAL, task, 1);
+		send_sig(sig, task, 1);
 	rcu_read_unlock();
 }
 

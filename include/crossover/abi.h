@@ -477,6 +477,9 @@ struct xo_g_adopt {
  * call is also sent XO_CANCEL_SIGNAL, so that a blocking system call ends with EINTR. */
 #define XO_G_CANCELLED	 _IOW(XO_IOC, 0x27, struct xo_g_adopt)
 #define XO_CANCEL_SIGNAL 10 /* SIGUSR1 */
+/* A service's threads are sent this one instead, with SI_KERNEL: the library's handler stops the
+ * service's code if the call in its hands has been given up. */
+#define XO_CANCEL_SERVICE_SIGNAL 31 /* SIGSYS */
 
 /* mmap() on a descriptor with a session or an adopted call: offset = slot * XO_SLOT_SIZE, length =
  * XO_SLOT_SIZE, shared, read and write; EACCES for a slot that is not bound to this session. */
