@@ -1,43 +1,68 @@
-// SPDX-License-Identifier: GPL-2.0
+// SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * A cross-world call on one screen: asks the kernel of another VM for its name.
+ * A cross-world call on one screen.
  *
- *	cc hello.c $(pkg-config --cflags --libs crossover) -o hello && ./hello web
- *
- * Run it as root in a VM that is linked to `web`, while `xo serve` runs there.
+ *	cc hello.c $(pkg-config --cflags --libs crossover) -o hello
+ *	web# ./hello                    # offers the service to every VM that is linked to this one
+ *	mgr# ./hello web 20 22          # calls it, as root, in a VM that is linked to `web`
  */
 #include <crossover/crossover.h>
 
 #include <stdio.h>
-#include <sys/syscall.h>
-#include <sys/utsname.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Runs for callers in other VMs: on `vmfunc` on their processor, with no exit and no kernel
+ * between. So it touches this program's data and the shared buffer, and makes no system call. */
+static uint64_t hello(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f,
+		      const struct xo_visit *visit)
+{
+	static uint64_t calls;
+	char *text = visit->buffer;
+	const char *from = "Hello, ";
+
+	while (*from)
+		*text++ = *from++;
+	for (size_t i = 0; i < sizeof(visit->caller) && visit->caller[i]; i++)
+		*text++ = visit->caller[i];
+	*text = '\0';
+	__atomic_fetch_add(&calls, 1, __ATOMIC_RELAXED);
+	return a + b;
+}
+
+static int failed(struct xo *x)
+{
+	fprintf(stderr, "hello: %s\n", xo_error(x));
+	return 1;
+}
 
 int main(int argc, char **argv)
 {
-	struct utsname here, there;
-	/* uname(buf): its one pointer becomes an offset into the call's data area. */
-	struct xo_g_call call = { .op = XO_OP_SYSCALL,
-				  .nr = SYS_uname,
-				  .args = { 0 },
-				  .out = (uintptr_t)&there,
-				  .out_len = sizeof(there) };
+	static const char *const everybody[] = { "*", NULL };
+	const struct xo_service_spec spec = { .name = "hello", .entry = hello, .allow = everybody };
+	struct xo_service *service;
 	struct xo *x = xo_new();
+	struct xo_conn *conn;
+	uint64_t sum;
+	int err;
 
-	if (argc != 2 || !x) {
-		fputs("usage: hello VM\n", stderr);
-		return 2;
+	if (!x || xo_open(x, XO_SIDE_GUEST, NULL))
+		return x ? failed(x) : 1;
+	if (argc < 4) {
+		if (xo_service_create(x, &spec, &service))
+			return failed(x);
+		for (;;)
+			pause();
 	}
-	if (xo_open(x, XO_SIDE_GUEST, NULL) || xo_connect(x, argv[1], NULL, NULL) ||
-	    xo_call(x, &call)) {
-		fprintf(stderr, "hello: %s\n", xo_error(x));
-		return 1;
-	}
-	if (call.result < 0 || uname(&here)) {
-		fprintf(stderr, "hello: uname() there: error %lld\n", (long long)-call.result);
-		return 1;
-	}
-	printf("I run on %s, and the kernel of %s says hello: Linux %s\n", here.nodename,
-	       there.nodename, there.release);
+	if (xo_connect(x, argv[1], "hello", NULL, &conn))
+		return failed(x);
+	err = xo_call(conn, strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), 0, 0, 0, 0,
+		      &sum);
+	if (err)
+		fprintf(stderr, "hello: the call ended with error %d\n", -err);
+	else
+		printf("%s: %llu\n", (char *)xo_buffer(conn, NULL), (unsigned long long)sum);
+	xo_disconnect(conn);
 	xo_free(x);
-	return 0;
+	return err != 0;
 }

@@ -21,7 +21,7 @@ int xo_guest_version(struct xo *x, struct xo_g_version *out)
 	return 0;
 }
 
-static int cannot_connect(struct xo *x, int err, const char *callee)
+int xo_cannot_connect(struct xo *x, int err, const char *callee)
 {
 	switch (err) {
 	case -ENOENT:
@@ -85,7 +85,7 @@ static unsigned int current_umask(void)
 	return m;
 }
 
-int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out)
+int xo_session_open(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out)
 {
 	struct xo_g_connect c = { .revision = XO_ABI_REVISION, .umask = current_umask() };
 	int err = xo_need(x, XO_SIDE_GUEST);
@@ -102,13 +102,13 @@ int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_co
 	if (cwd)
 		memcpy(c.cwd, cwd, strlen(cwd));
 	if (ioctl(x->fd, XO_G_CONNECT, &c) < 0)
-		return cannot_connect(x, -errno, callee);
+		return xo_cannot_connect(x, -errno, callee);
 	if (out)
 		*out = c;
 	return 0;
 }
 
-int xo_call(struct xo *x, struct xo_g_call *call)
+int xo_session_call(struct xo *x, struct xo_g_call *call)
 {
 	int err = xo_need(x, XO_SIDE_GUEST);
 
@@ -131,7 +131,7 @@ int xo_call(struct xo *x, struct xo_g_call *call)
 		return xo_err_set(x, err, "the answer is longer than the %u bytes of room for it",
 				  call->out_len);
 	case -ENOTCONN:
-		return xo_err_set(x, err, "there is no session: call xo_connect() first");
+		return xo_err_set(x, err, "there is no session: call xo_session_open() first");
 	default:
 		return xo_err_set(x, err, "the call failed: %s", strerror(-err));
 	}
@@ -140,7 +140,7 @@ int xo_call(struct xo *x, struct xo_g_call *call)
 int xo_ping(struct xo *x)
 {
 	struct xo_g_call c = { .op = XO_OP_PING };
-	int err = xo_call(x, &c);
+	int err = xo_session_call(x, &c);
 
 	if (err || !c.result)
 		return err;

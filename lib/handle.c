@@ -41,6 +41,14 @@ int xo_fd(const struct xo *x)
 	return x->fd;
 }
 
+int xo_reopen(int fd)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
 const char *xo_error(const struct xo *x)
 {
 	return x->error;

@@ -24,7 +24,7 @@ $(B)/lib/libcrossover.a: $(LIB_OBJ)
 $(B)/lib/$(XO_SONAME): $(LIB_OBJ) lib/crossover.map
 	@mkdir -p $(@D)
 	$(CC) -shared -o $@ $(LIB_OBJ) -Wl,-soname,$(XO_SONAME) -Wl,-z,relro,-z,now \
-		-Wl,--version-script=lib/crossover.map -Wl,--no-undefined
+		-Wl,--version-script=lib/crossover.map -Wl,--no-undefined -pthread
 
 $(B)/lib/libcrossover.so: $(B)/lib/$(XO_SONAME)
 	ln -sf $(XO_SONAME) $@
@@ -44,7 +44,7 @@ install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTD
 	install -m 755 $(B)/lib/$(XO_SONAME) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(XO_SONAME) $(DESTDIR)$(PREFIX)/lib/libcrossover.so
 	install -m 644 $(B)/lib/pkgconfig/crossover.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 $(addprefix include/crossover/,abi.h crossover.h errors.def mark.h) \
+	install -m 644 $(addprefix include/crossover/,abi.h gate.h crossover.h errors.def mark.h) \
 		$(DESTDIR)$(PREFIX)/include/crossover
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 $(wildcard man/*.3) $(DESTDIR)$(PREFIX)/share/man/man3

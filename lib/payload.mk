@@ -8,7 +8,7 @@ PAYLOAD_LIB  += $(B)/lib/$(XO_SONAME)
 PAYLOAD_KO   +=
 PAYLOAD_ETC  += examples/policy
 PAYLOAD_TEST +=
-PAYLOAD_LAB  += $(wildcard test/lab/*.sh) test/lab/inside
+PAYLOAD_LAB  += $(wildcard test/lab/*.sh test/lab/*.inc) test/lab/inside
 PAYLOAD := $(B)/payload
 
 # Modules that the images carry themselves are no part of it.

@@ -6,3 +6,11 @@ PAYLOAD_TEST += $(RAW) $(OLD_GUEST)
 $(RAW): $(wildcard test/lab/src/xo_raw*.[ch]) include/crossover/abi.h test/raw.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -static -pthread -o $@ $(filter %.c,$^)
+
+# xo_svc: a service and its callers.
+SVC := $(B)/test/xo_svc
+PAYLOAD_TEST += $(SVC)
+
+$(SVC): test/lab/src/xo_svc.c $(B)/lib/libcrossover.a include/crossover/crossover.h test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fno-stack-protector -static -pthread -o $@ $< $(B)/lib/libcrossover.a

@@ -40,7 +40,7 @@ int xo_cmd_ping(int argc, char **argv)
 	x = xo_cli_open(argv[0], XO_SIDE_GUEST);
 	if (!x)
 		return XO_REFUSED;
-	if (xo_connect(x, argv[optind], NULL, &s) < 0)
+	if (xo_session_open(x, argv[optind], NULL, &s) < 0)
 		return xo_cli_fail(argv[0], x);
 	began = seconds();
 	for (unsigned long i = 0; i < count; i++)

@@ -73,11 +73,11 @@ static int connect_session(struct xo *x, const struct request *r, struct xo_g_co
 	int err;
 
 	if (r->cwd)
-		return xo_connect(x, r->vm, r->cwd, s);
+		return xo_session_open(x, r->vm, r->cwd, s);
 	if (!getcwd(here, sizeof(here)) || here[0] != '/')
-		return xo_connect(x, r->vm, NULL, s);
-	err = xo_connect(x, r->vm, here, s);
-	return err == -ENOTDIR || err == -EACCES ? xo_connect(x, r->vm, NULL, s) : err;
+		return xo_session_open(x, r->vm, NULL, s);
+	err = xo_session_open(x, r->vm, here, s);
+	return err == -ENOTDIR || err == -EACCES ? xo_session_open(x, r->vm, NULL, s) : err;
 }
 
 /* To the number where the router looks for it, and open across execve(). */

@@ -12,7 +12,7 @@
  *
  * Threads: a handle is used by one thread at a time; different handles are independent. Functions
  * without a handle may be called at any time. A session of a handle ends with the handle. A child
- * after fork() must open a handle of its own.
+ * after fork() must open a handle of its own. Calls of services: see there.
  *
  * Needs root: /dev/crossover is 0600.
  */
@@ -22,7 +22,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 #include <crossover/abi.h>
+#include <crossover/gate.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -170,7 +172,7 @@ int xo_guest_version(struct xo *x, struct xo_g_version *out);
  * worlds here, -EISCONN has a session, -ENOTDIR `cwd` cannot be entered there, -EPROTO revisions
  * differ, -EINTR a signal.
  */
-int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out);
+int xo_session_open(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out);
 
 /*
  * One message on the session, as crossover/abi.h describes it (struct xo_g_call, struct xo_msg).
@@ -178,7 +180,7 @@ int xo_connect(struct xo *x, const char *callee, const char *cwd, struct xo_g_co
  * -ENOTCONN no session, -EINTR a signal (the call was given up), -EHOSTDOWN, -EBUSY, -EFAULT,
  * -EINVAL lengths over XO_SLOT_DATA, -EMSGSIZE the answer is longer than out_len.
  */
-int xo_call(struct xo *x, struct xo_g_call *call);
+int xo_session_call(struct xo *x, struct xo_g_call *call);
 
 /* A null call, answered by the stub. */
 int xo_ping(struct xo *x);
@@ -188,6 +190,197 @@ int xo_next_guest_link(struct xo *x, struct xo_g_link_info *link);
 
 /* The same for the router's counters; for the first, set stat->nr to ~0u. */
 int xo_next_route(struct xo *x, struct xo_g_route_stat *stat);
+
+/* ------------------------------------------------------------------ services: the owner
+ *
+ * A service is a function of this process that processes of other VMs call. Over `exit` a thread of
+ * the library runs it here; over `vmfunc` the caller's processor runs it on this process's pages,
+ * with no thread of this VM involved. So that both are the same, it is to keep to what the second
+ * can do:
+ *
+ * - It touches its declared pages (below), its stack (32 KiB) and the shared buffer, nothing else:
+ *   no heap, no thread-local storage (compile without -fstack-protector), no page of another
+ * object.
+ * - It makes no system call, and uses no vDSO. Over `exit` too they end the call with
+ *   XO_GATE_FAULT_SYSCALL (by PR_SET_SYSCALL_USER_DISPATCH, in the library's threads only).
+ * - Several calls may run in it at once: threads of callers, over both engines. It may be stopped
+ *   at any instruction and go on later, or never, when the caller gives up. So a lock that it
+ *   takes may stay locked for ever.
+ * - Everything that the caller passes is hostile, and the buffer may change while it is looked at.
+ *
+ * What goes wrong in it (a page fault, an exception, a system call) ends that call with EFAULT at
+ * the caller, and its `fault` function is told here. To do so over `exit`, the library handles
+ * SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP and SIGSYS from the first xo_service_create() on; what
+ * does not stem from a service goes on to the handlers that were there before.
+ */
+struct xo_service;
+
+typedef uint64_t (*xo_service_entry)(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+				     uint64_t a4, uint64_t a5, const struct xo_visit *visit);
+
+/* Who wants to connect. */
+struct xo_caller {
+	char vm[XO_NAME_MAX]; /* vouched for by the host */
+	uint64_t wid;	      /* of that VM's kernel, vouched for by the host */
+	/* as claimed by that VM's kernel: */
+	uint32_t uid, pid;
+	char comm[16];
+};
+
+/* How a service ended a call badly. */
+struct xo_fault {
+	unsigned int kind; /* XO_GATE_FAULT_* */
+	uint64_t rip;	   /* in the owner's address space; 0 if it is not known */
+};
+
+/* Library's flags beside XO_SERVICE_GPR: the pages of every loaded object, not of one. */
+#define XO_SERVICE_LIBS 0x10000U
+
+struct xo_service_spec {
+	const char *name; /* as VM names are; one of a name in a VM */
+	xo_service_entry entry;
+	unsigned int flags; /* XO_SERVICE_GPR, XO_SERVICE_LIBS */
+	/*
+	 * Pages that it may touch, apart from each other; NULL: the loaded segments of the program
+	 * or library that has `entry` in it: text to execute, constants to read, data to write.
+	 * They are held in memory. A mapping that changes (munmap(), mprotect(), madvise(), exec())
+	 * takes the service off `vmfunc`; fork() does not: the child gets copies, and is no owner.
+	 */
+	const struct xo_region *regions;
+	size_t region_count;
+	/* VMs that may connect, the last one NULL; "*" is all. NULL: none by name. */
+	const char *const *allow;
+	/*
+	 * Asked for each caller that `allow` names, or, without `allow`, for every one: 0 or a
+	 * negative errno for the caller (-EACCES, usually). Without both nobody may connect. Runs
+	 * in a thread of the library, one at a time.
+	 */
+	int (*accept)(const struct xo_caller *caller, void *arg);
+	/* Told of calls that ended badly; `caller` is "" if it is not known. In some thread of
+	 * ours. */
+	void (*fault)(const struct xo_fault *fault, const char *caller, void *arg);
+	void *arg;
+};
+
+/*
+ * Offer a service. `x`: an open handle in a VM; it is not needed afterwards but for the sentence of
+ * a failure. -EEXIST the name is taken in this VM, -EINVAL name or regions are bad, -E2BIG, -EDQUOT
+ * too many pages or services, -ENOMEM.
+ */
+int xo_service_create(struct xo *x, const struct xo_service_spec *spec, struct xo_service **out);
+
+/* End it: calls under way end with EHOSTDOWN at their callers, and no code of the service runs any
+ * more when this returns. NULL is fine. Not from its own functions. */
+void xo_service_destroy(struct xo_service *service);
+
+struct xo_service_stat {
+	uint64_t connections; /* now */
+	uint64_t calls;	      /* over `exit` */
+	uint64_t faults;      /* over `exit` */
+	unsigned int reason;  /* XO_REASON_*: why `vmfunc` is not possible; 0: it is */
+	struct xo_service_info vmfunc;
+};
+
+void xo_service_stat(struct xo_service *service, struct xo_service_stat *out);
+
+/* ------------------------------------------------------------------ services: the caller
+ *
+ * A connection serves any number of threads, and signal handlers too: each call takes one of its
+ * slots. xo_call(), xo_call_deadline() and xo_abandon() are async-signal-safe. A signal that comes
+ * during a call is handled, and the call goes on.
+ */
+struct xo_conn;
+
+struct xo_connect_opts {
+	unsigned int slots;  /* calls at once, 1 to XO_GATE_SLOTS; 0: 4 */
+	uint64_t timeout_ns; /* of each xo_call(), counted from its first interruption; 0: none */
+};
+
+/*
+ * Connect to the service of that name in VM `vm`. `x`: as for xo_service_create(). `opts`: NULL for
+ * the defaults. As xo_session_open() fails, and -ECONNREFUSED no such service is offered there,
+ * -EACCES its owner refuses this VM.
+ */
+int xo_connect(struct xo *x, const char *vm, const char *service,
+	       const struct xo_connect_opts *opts, struct xo_conn **out);
+
+/* No thread may be in a call of it. NULL is fine. */
+void xo_disconnect(struct xo_conn *conn);
+
+/* The memory that service and caller share, XO_GATE_BUFFER_SIZE bytes, zero at first. Its address
+ * is another on the other side. */
+void *xo_buffer(const struct xo_conn *conn, size_t *size);
+
+/* What gates and their like return: RAX and RDX. */
+struct xo_answer {
+	uint64_t value;
+	uint64_t status; /* XO_GATE_* */
+};
+typedef struct xo_answer (*xo_entry)(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+				     uint64_t a4, uint64_t a5, struct xo_conn *conn);
+
+/* The rest of a call that did not end at once: `entry` answered so. Not for programs. */
+int xo_call_slow(struct xo_conn *conn, const uint64_t args[6], xo_entry entry,
+		 struct xo_answer answer, uint64_t *value, const struct timespec *deadline);
+
+/*
+ * As xo_call(), but not longer than to `deadline` (CLOCK_MONOTONIC): -ETIMEDOUT. NULL: the default
+ * of the connection.
+ */
+static inline int xo_call_deadline(struct xo_conn *conn, uint64_t a0, uint64_t a1, uint64_t a2,
+				   uint64_t a3, uint64_t a4, uint64_t a5, uint64_t *value,
+				   const struct timespec *deadline)
+{
+	/* A connection begins with where its calls go: into a gate, or to the library. */
+	xo_entry entry = __atomic_load_n((xo_entry *)(void *)conn, __ATOMIC_RELAXED);
+	struct xo_answer answer = entry(a0, a1, a2, a3, a4, a5, conn);
+
+	if (__builtin_expect(answer.status != XO_GATE_OK, 0)) {
+		const uint64_t args[6] = { a0, a1, a2, a3, a4, a5 };
+
+		return xo_call_slow(conn, args, entry, answer, value, deadline);
+	}
+	*value = answer.value;
+	return 0;
+}
+
+/*
+ * Call the service; `value` is its result, untouched on failure:
+ * -EFAULT	it ended badly: xo_conn_fault()
+ * -ETIMEDOUT	the connection's timeout is over; the call is given up
+ * -EBUSY	no slot is free: other threads, or interrupted calls of this one, have them all
+ * -EINTR	could not begin or go on for interruptions, or somebody gave it up
+ * -EHOSTDOWN	the service, its process, its VM, the link or the host module is gone
+ * -ESTALE	the connection is of the process that this one was forked from
+ * -EPROTO	the callee answers what no gate does
+ */
+static inline int xo_call(struct xo_conn *conn, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3,
+			  uint64_t a4, uint64_t a5, uint64_t *value)
+{
+	return xo_call_deadline(conn, a0, a1, a2, a3, a4, a5, value, NULL);
+}
+
+/*
+ * From a signal handler that will not return but longjmp() out of a call: gives up the calls that
+ * this thread has under way on `conn`. The handler must then not return.
+ */
+void xo_abandon(struct xo_conn *conn);
+
+/* 1 if a call ended badly since the connection was made: the last such is in `out`; else 0. */
+int xo_conn_fault(const struct xo_conn *conn, struct xo_fault *out);
+
+struct xo_conn_stat {
+	uint64_t calls;	      /* that came back, over `vmfunc` */
+	uint64_t exit_calls;  /* over `exit` */
+	uint64_t interrupted; /* how often calls were interrupted and went on */
+	uint64_t retried;     /* how often one began anew: another slot, a revival, a restart */
+	uint64_t faults;
+	unsigned int engine; /* enum xo_engine of the next call */
+	unsigned int reason; /* XO_REASON_*: why not `vmfunc`, if the link says vmfunc; else 0 */
+	unsigned int slots;
+};
+
+void xo_conn_stat(const struct xo_conn *conn, struct xo_conn_stat *out);
 
 #ifdef __cplusplus
 }

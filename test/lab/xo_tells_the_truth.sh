@@ -29,7 +29,9 @@ expect_eq "all ended well" "$(link_stat 'calls - .ok - .errors - .hostdown')" 0
 xo stat
 
 # the library's example, through the stub, to the kernel of web
-expect_status "hello" 0 mgr hello web;				expect_says "both" 'run on mgr, and the kernel of web'
+web sh -c 'setsid hello >/tmp/hello 2>&1 </dev/null & echo $! >/tmp/hello.pid'; sleep 1
+expect_status "hello" 0 mgr hello web 20 22;		expect_says "both" 'Hello, mgr: 42'
+web sh -c 'kill $(cat /tmp/hello.pid)'
 
 # another revision is refused with both numbers, on both sides, and nothing happens
 expect_status "old xo on the host" 1 $T/xo_old unlink mgr web;	expect_says "numbers" 'revision 0 and the module crossover.ko revision [1-9]'

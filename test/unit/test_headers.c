@@ -26,6 +26,7 @@ static void compiles(const char *compiler, const char *header)
 static void each_header_compiles_alone_as_c17(void **state)
 {
 	compiles("gcc -std=c17 -x c", "abi.h");
+	compiles("gcc -std=c17 -x c", "gate.h");
 	compiles("gcc -std=c17 -x c", "crossover.h");
 }
 
@@ -34,7 +35,27 @@ static void each_header_compiles_alone_as_cpp17(void **state)
 	if (system("command -v g++ >/dev/null"))
 		skip();
 	compiles("g++ -std=c++17 -x c++", "abi.h");
+	compiles("g++ -std=c++17 -x c++", "gate.h");
 	compiles("g++ -std=c++17 -x c++", "crossover.h");
+}
+
+/* A user of all that is inline, with the warnings that users have. */
+static void a_cpp_user_compiles(void **state)
+{
+	if (system("command -v g++ >/dev/null"))
+		skip();
+	if (system("printf '%s\\n' '#include <crossover/crossover.h>' "
+		   "'uint64_t f(uint64_t a, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, "
+		   "const xo_visit *v) { return a + v->wid; }' "
+		   "'xo_service *offer(xo *x) { xo_service_spec s{}; xo_service *o; s.name = "
+		   "\"f\"; "
+		   "s.entry = f; return xo_service_create(x, &s, &o) ? nullptr : o; }' "
+		   "'int call(xo_conn *c, uint64_t *v) { timespec t{}; return xo_call(c, 1, 2, 3, "
+		   "4, 5, 6, v) "
+		   "| xo_call_deadline(c, 1, 2, 3, 4, 5, 6, v, &t); }' | "
+		   "g++ -std=c++17 -O2 -Wall -Wextra -Wpedantic -Wold-style-cast -Werror -Iinclude "
+		   "-x c++ -c -o /dev/null -"))
+		fail_msg("a C++ program cannot use crossover.h");
 }
 
 /* Sorted, one name a line. */
@@ -53,8 +74,9 @@ static char *output_of(const char *command)
 static void the_symbol_map_is_the_header(void **state)
 {
 	char *map = output_of("sed -nE 's/^\t(xo_[a-z_]+);$/\\1/p' lib/crossover.map | sort");
-	char *header = output_of("sed -nE 's/^[a-z].*[ *](xo_[a-z_]+)\\(.*/\\1/p' "
-				 "include/crossover/crossover.h | sort");
+	char *header =
+		output_of("sed -nE '/^(static|typedef)/d; s/^[a-z].*[ *](xo_[a-z_]+)\\(.*/\\1/p' "
+			  "include/crossover/crossover.h | sort");
 
 	assert_string_equal(map, header);
 	free(map);
@@ -66,6 +88,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_header_compiles_alone_as_c17),
 		cmocka_unit_test(each_header_compiles_alone_as_cpp17),
+		cmocka_unit_test(a_cpp_user_compiles),
 		cmocka_unit_test(the_symbol_map_is_the_header),
 	};
 
