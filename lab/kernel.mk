@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The emulated host on another kernel than the VMs': `make lab-kernel-6.12`, then
 # `xo lab run --host-kernel 6.12 ...` or XO_LAB_KERNEL=6.12 for everything that runs the lab.
+# `make test-kernel-6.12 [T=NAME]` runs the lab tests so; it is not part of `make test`.
 # What is made for it is in build/6.12. docs/kernels.md says what differs.
 include lab/kbuild.mk
 
@@ -33,6 +34,10 @@ $(B)/$(1)/system.erofs: $(B)/lab/system.erofs $(B)/$(1)/.fetched lab/image-kerne
 	@lab/image.sh $(B) $(1)
 
 lab-kernel-$(1): $(B)/$(1)/system.erofs $(foreach m,$(HOST_KMODS),$(B)/$(1)/ko/$(firstword $(subst :, ,$(m))).ko)
-.PHONY: lab-kernel-$(1)
+
+test-kernel-$(1): all payload lab-images lab-kernel-$(1)
+	XO_LAB_KERNEL=$(1) test/run $$(if $$(T),--only $$(T))
+
+.PHONY: lab-kernel-$(1) test-kernel-$(1)
 endef
 $(foreach v,$(HOST_KERNELS),$(eval $(call xo_host_kernel,$(v))))

@@ -137,7 +137,8 @@ static bool kernel_is_known(struct finding *f)
 
 	if (uname(&u))
 		return found(f, false, "%s", strerror(errno));
-	return found(f, !strncmp(u.release, "6.1.", 4), "%s", u.release);
+	return found(f, !strncmp(u.release, "6.1.", 4) || !strncmp(u.release, "6.12.", 5), "%s",
+		     u.release);
 }
 
 static bool has_ftrace(struct finding *f)
@@ -209,8 +210,8 @@ static const struct condition host_list[] = {
 	{ "Intel VMX", has_vmx, "use an Intel processor, with VMX switched on in its firmware",
 	  false },
 	{ "KVM", has_kvm, "run: modprobe kvm_intel", false },
-	{ "kernel", kernel_is_known, "boot a 6.1 kernel: others are not known to crossover.ko",
-	  false },
+	{ "kernel", kernel_is_known,
+	  "boot a 6.1 or 6.12 kernel: others are not known to crossover.ko", false },
 	{ "ftrace", has_ftrace, "run: sysctl kernel.ftrace_enabled=1", false },
 	{ "KVM signatures", signatures_hold,
 	  "load kvm (its BTF must be readable), and use the kernel that crossover.ko is for",
