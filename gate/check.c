@@ -22,6 +22,7 @@ struct explorer {
 	struct state seen[MAX_STATES];
 	unsigned int count, done;
 	bool reported[XO_PAGE][XO_PAGE]; /* by place and store */
+	bool store[XO_PAGE];
 };
 
 __attribute__((format(printf, 3, 4))) static void wrong(struct explorer *e, const struct state *s,
@@ -244,7 +245,8 @@ static bool memory(struct explorer *e, struct state *s, const struct decoded *d,
 	if (!write)
 		return true;
 	if (place == LIST_ENTRY_HOME || place == LIST_ENTRY_SVC) {
-		e->c->stores += s->list == CLEAN;
+		e->c->stores += !e->store[s->at];
+		e->store[s->at] = true;
 		state_stored(s, DIRTY);
 	} else {
 		stored_anywhere(s, op);
