@@ -324,8 +324,7 @@ enum xo_reason xo_cpus_tested(void)
 		return xo_processor_lacks;
 	mutex_lock(&one_at_a_time);
 	cpus_read_lock();
-	for_each_online_cpu(cpu)
-	{
+	for_each_online_cpu(cpu) {
 		enum verdict *v = per_cpu_ptr(&verdict, cpu);
 
 		if (*v == UNTESTED || *v == BUSY) {
