@@ -33,6 +33,10 @@ static void take_words(struct xo_board *b)
 		xo.links_told++;
 	if (events & XO_EVENT_GOODBYE)
 		xo.lost = true;
+	if (events & (XO_EVENT_REQUEST | XO_EVENT_GOODBYE))
+		xo_request_event();
+	if (events & XO_EVENT_SERVICE)
+		xo_master_news();
 	if (events & (XO_EVENT_LINKS | XO_EVENT_GOODBYE))
 		mod_delayed_work(xo.wq, &work_item, 0);
 }
@@ -111,6 +115,7 @@ void xo_board_interrupt(void)
 void xo_gone(void)
 {
 	xo.lost = true;
+	xo_request_event();
 	mod_delayed_work(xo.wq, &work_item, 0);
 }
 

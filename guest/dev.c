@@ -257,6 +257,29 @@ static long do_attach(struct xo_file *f, void __user *arg)
 	return ret;
 }
 
+static long do_slot_reset(struct xo_file *f, void __user *arg)
+{
+	u32 slot;
+
+	if (part_of(f) != SESSION)
+		return -ENOTCONN;
+	if (copy_from_user(&slot, arg, sizeof(slot)))
+		return -EFAULT;
+	return xo_conn_reset(f->session, slot);
+}
+
+static long do_service_info(struct xo_file *f, void __user *arg)
+{
+	struct xo_service_info info;
+
+	if (part_of(f) != MASTER || !f->master->service)
+		return -EINVAL;
+	if (!is_opener(f))
+		return -EPERM;
+	xo_service_info(f->master->service, &info);
+	return copy_to_user(arg, &info, sizeof(info)) ? -EFAULT : 0;
+}
+
 static long do_invoke(struct xo_file *f, void __user *arg)
 {
 	struct xo_g_invoke req;
@@ -350,6 +373,10 @@ static long xo_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return do_service(f, user);
 	case XO_G_ATTACH:
 		return do_attach(f, user);
+	case XO_G_SERVICE_INFO:
+		return do_service_info(f, user);
+	case XO_G_SLOT_RESET:
+		return do_slot_reset(f, user);
 	case XO_G_INVOKE:
 		return do_invoke(f, user);
 	case XO_G_ROUTE_STAT:

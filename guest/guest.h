@@ -25,6 +25,7 @@
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
+#include <crossover/gate.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -34,6 +35,13 @@
 #define XO_SLOTS_PER_SESSION 8 /* calls of one caller's session under way at once */
 #define XO_SESSIONS_PER_LINK 64
 #define XO_NO_SLOT	     (~0U)
+
+enum xo_reason {
+	XO_REASON_NONE = 0,
+#define XO_REASON(code, name, error, sentence, remedy) XO_REASON_##name = (code),
+#include <crossover/errors.def>
+#undef XO_REASON
+};
 
 struct xo_session;
 struct xo_stub;
@@ -155,7 +163,8 @@ struct xo_link {
 	struct work_struct free;
 	/* under xo.lock */
 	u64 peer_wid;
-	u32 engine; /* read without it too */
+	u32 engine;	  /* read without it too */
+	u32 engine_epoch; /* counts its changes, from 1 */
 	bool up;
 	u32 sessions;		  /* caller's sessions or callee's stubs */
 	struct list_head members; /* of them */
@@ -223,22 +232,47 @@ u64 xo_next_seq(void);
  *
  * conn.c, map.c, invoke.c. Only the process that connected may use it: `mm` tells.
  */
+struct xo_process; /* of whom there are connections at the host; attach.c */
+
 struct xo_conn {
+	struct kref ref;
 	struct mm_struct *mm; /* grabbed; compared, never entered */
 	struct inode *inode;  /* of the device node, to zap by */
 	u64 map_id;
 	bool mapped; /* under xo.lock: has mappings that must be zapped when the session is dead */
+	/* under attach.c's lock */
+	struct xo_process *process;
+	struct list_head attached; /* of those with an id */
+	u64 id;			   /* at the host; 0: none */
+	u32 index;		   /* region; kept for life once there is a process */
+	u32 slots;		   /* likewise */
+	u32 refused;  /* link's engine_epoch when the host would not have it; 0: never */
+	u64 save_gpa; /* with an id */
+	/* under xo.map_lock: what is seen of the save pages */
+	void *save; /* the host's; NULL: the spare ones */
+	unsigned long save_pfn;
+	struct page *spare[XO_GATE_SLOTS];
 };
 
 struct xo_conn *xo_conn_make(struct file *file);
-void xo_conn_free(struct xo_conn *conn);
+void xo_conn_put(struct xo_conn *conn);
 int xo_conn_mmap(struct xo_session *s, struct vm_area_struct *vma);
 /* Sessions of the link that are dead lose their mappings. May sleep. */
 void xo_conn_zap_dead(struct xo_link *l);
+/* From now on the process sees these save pages: the host's, or (0) the connection's own. What is
+ * in them goes along, so that nobody who uses them notices. */
+int xo_conn_set_save(struct xo_conn *conn, u64 gpa);
 long xo_conn_attach(struct xo_session *s, struct xo_g_attach *req);
+void xo_conn_detach(struct xo_conn *conn); /* its file is gone */
+int xo_conn_reset(struct xo_session *s, u32 slot);
+u32 xo_conn_engine(const struct xo_session *s); /* worth trying */
 long xo_conn_invoke(struct xo_session *s, struct xo_g_invoke *req);
 /* Its file is gone: calls that nobody waits for are given up. xo.lock held. */
 void xo_conn_drop_calls(struct xo_session *s);
+int xo_conn_init(void);
+void xo_conn_exit(void);
+int xo_text_init(void);
+void xo_text_exit(void);
 
 static inline bool xo_conn_is_mine(const struct xo_session *s)
 {
@@ -252,9 +286,10 @@ struct xo_master {
 	struct list_head all; /* of xo.masters; xo.lock */
 	u32 idle;	      /* threads waiting; xo.lock */
 	wait_queue_head_t wait;
-	struct pid *owner;	/* thread group */
-	char name[XO_NAME_MAX]; /* of its service; "": system calls */
-	bool news;		/* xo.lock: XO_SLOT_NOTICE is due */
+	struct pid *owner;	    /* thread group */
+	char name[XO_NAME_MAX];	    /* of its service; "": system calls */
+	struct xo_service *service; /* NULL: system calls */
+	bool news;		    /* xo.lock: XO_SLOT_NOTICE is due */
 };
 
 struct xo_stub {
@@ -271,7 +306,9 @@ struct xo_stub {
 	u64 pending; /* bits: posted calls that nobody has taken */
 	u32 idle;    /* threads waiting */
 	u32 buffer;  /* with a service: the slot of OPEN, which carries no calls; else XO_NO_SLOT */
-	bool opened; /* OPEN was answered with success */
+	u64 service; /* the host's name for it; 0: not known there */
+	bool granted; /* its caller may attach; of who answers OPEN, then of who ends the session */
+	bool opened;  /* OPEN was answered with success */
 	bool dead;
 };
 
@@ -286,16 +323,51 @@ void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.loc
 
 u64 xo_map_id(void);
 struct xo_master *xo_master_make(void);
-int xo_master_make_service(const struct xo_g_service *req, struct xo_master **out);
+int xo_master_make_service(struct xo_g_service *req, struct xo_master **out);
 void xo_master_release(struct xo_master *m);
 struct xo_master *xo_master_find(const char *name); /* xo.lock held; "": any for system calls */
 void xo_master_wake_all(void);
+void xo_master_news(void); /* xo.lock held: every service's owner is told to look */
 int xo_stub_adopt(struct file *file, struct xo_g_adopt *req, struct xo_stub **out);
 /* Ends the session: its calls (but that in `keep`) with EHOSTDOWN, mappings, waiters. May sleep. */
 void xo_stub_end(struct xo_stub *s, u32 keep);
 void xo_stub_release(struct xo_stub *s); /* file is gone */
 void xo_stub_put(struct xo_stub *s);
 int xo_stub_mmap(struct xo_stub *s, struct vm_area_struct *vma);
+
+/* ------------------------------------------------------------------ callee: services (service.c,
+ * pages.c)
+ *
+ * What the host knows of a service. Without the host all goes over `exit`, and req->reason says
+ * why.
+ */
+struct xo_service;
+int xo_service_begin(struct xo_g_service *req, struct xo_service **out);
+void xo_service_end(struct xo_service *v);
+u64 xo_service_id(const struct xo_service *v); /* at the host; 0: not there (any more) */
+void xo_service_info(struct xo_service *v, struct xo_service_info *info);
+void xo_service_grant(struct xo_stub *s);   /* before its OPEN is answered */
+void xo_service_ungrant(struct xo_stub *s); /* before its slots are another session's */
+
+/* The pages of a service, pinned; changed() is called, from a work item, when the process has
+ * others there. -EINVAL &c. as XO_G_SERVICE. */
+struct xo_pages;
+int xo_pages_get(const struct xo_g_service *req, void (*changed)(void *arg), void *arg,
+		 struct xo_pages **out);
+u64 xo_pages_list(const struct xo_pages *p, u32 *count); /* physical: struct xo_request_page[] */
+void xo_pages_unpin(struct xo_pages *p);		 /* the host touches none any more */
+void xo_pages_leak(struct xo_pages *p);			 /* the host may touch them for ever */
+void xo_pages_put(struct xo_pages *p);
+
+/* ------------------------------------------------------------------ requests (request.c)
+ *
+ * 0 and *req as the host answers, or a negative errno, its or ours: -EHOSTDOWN it is gone,
+ * -ETIMEDOUT it does not answer. Sleeps.
+ */
+int xo_request(struct xo_request *req);
+void xo_request_event(void); /* any context */
+int xo_request_init(void);
+void xo_request_exit(void);
 
 /* ------------------------------------------------------------------ the module (main.c, irq.c,
  * board.c, dev.c) */

@@ -71,4 +71,12 @@ static inline long xo_hc_world_del(u64 wid)
 	return xo_vmcall(XO_HC_WORLD_DEL, wid, &rcx, &rdx, 0);
 }
 
+/* The page is the host's until it has answered. */
+static inline long xo_hc_request(u64 gpa)
+{
+	u64 rcx = 0, rdx = 0;
+
+	return xo_vmcall(XO_HC_REQUEST, gpa, &rcx, &rdx, 0);
+}
+
 #endif

@@ -182,6 +182,6 @@ long xo_conn_invoke(struct xo_session *s, struct xo_g_invoke *req)
 	default:
 		return -EINVAL;
 	}
-	req->engine = XO_ENGINE_EXIT;
+	req->engine = xo_conn_engine(s);
 	return ret;
 }

@@ -53,6 +53,7 @@ static struct xo_link *make(u32 index, const struct xo_board_link *bl, u64 peer_
 	l->index = index;
 	l->role = bl->role;
 	l->engine = bl->engine;
+	l->engine_epoch = 1;
 	l->slots = bl->slots;
 	l->window_gpa = bl->window_gpa;
 	l->peer_wid = bl->peer_wid;
@@ -165,6 +166,7 @@ void xo_link_engine_changed(struct xo_link *l, u32 engine)
 {
 	spin_lock_irq(&xo.lock);
 	l->engine = engine;
+	l->engine_epoch++;
 	spin_unlock_irq(&xo.lock);
 }
 

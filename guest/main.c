@@ -113,6 +113,7 @@ void xo_goodbye(bool tell_host)
 	spin_unlock_irq(&xo.lock);
 	if (!b)
 		return;
+	xo_request_event(); /* those who wait for an answer do so no more */
 	if (tell_host)
 		xo_hc_bye();
 	else
@@ -194,6 +195,8 @@ static const struct {
 } steps[] = {
 	{ "look at the processor", platform_init, NULL },
 	{ "set up work items", xo_board_init, xo_board_exit },
+	{ "make room for requests", xo_request_init, xo_request_exit },
+	{ "make gates known", xo_conn_init, xo_conn_exit },
 	{ "allocate the event interrupt", xo_irq_init, xo_irq_exit },
 	{ "contact the host", host_init, host_exit },
 	{ "watch for reboots", reboot_init, reboot_exit },

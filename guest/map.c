@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Caller: what a process sees of its connection with a service. Pages are put in at the first
- * touch, and zapped when the session is dead: before its slots carry another session's data.
- * Every session has page offsets of its own in /dev/crossover to be found by, as stubs do.
+ * Caller: what a process sees of its connection with a service: the shared buffer, gate text, save
+ * pages. Pages are put in at the first touch, and zapped when they are to be others: the buffer's
+ * when the session is dead, before its slots carry another session's data; the save pages' when the
+ * host has no connection (any more). Every session has page offsets of its own in /dev/crossover to
+ * be found by, as stubs have.
  */
+#include <linux/io.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
+#include <crossover/gate.h>
 #include "guest.h"
+#include "gate_blob.h"
 
-#define MAP_PAGES     (XO_SLOTS_PER_LINK * XO_SLOT_SIZE / PAGE_SIZE)
-#define BUFFER_PAGES  (XO_SLOT_DATA / PAGE_SIZE)
-#define BUFFER_OFFSET 0 /* page of a session's range; more than one kind of page is in there */
+/* Pages of a session's range. */
+#define MAP_PAGES    ((u64)XO_SLOTS_PER_LINK * XO_SLOT_SIZE / PAGE_SIZE)
+#define BUFFER_PAGES (XO_SLOT_DATA / PAGE_SIZE)
+#define AT_BUFFER    0
+#define AT_TEXT	     BUFFER_PAGES
+#define AT_SAVE	     (BUFFER_PAGES + 1)
+
+static struct page *text;
 
 struct xo_conn *xo_conn_make(struct file *file)
 {
@@ -19,6 +29,8 @@ struct xo_conn *xo_conn_make(struct file *file)
 
 	if (!conn)
 		return NULL;
+	kref_init(&conn->ref);
+	INIT_LIST_HEAD(&conn->attached);
 	conn->mm = current->mm;
 	mmgrab(conn->mm);
 	conn->inode = file_inode(file);
@@ -27,26 +39,48 @@ struct xo_conn *xo_conn_make(struct file *file)
 	return conn;
 }
 
-/* The file is gone, and the mappings that held it. */
-void xo_conn_free(struct xo_conn *conn)
+static void conn_free(struct kref *ref)
 {
+	struct xo_conn *conn = container_of(ref, struct xo_conn, ref);
+	u32 i;
+
+	if (conn->save)
+		memunmap(conn->save);
+	for (i = 0; i < XO_GATE_SLOTS; i++)
+		if (conn->spare[i])
+			__free_page(conn->spare[i]);
 	mmdrop(conn->mm);
 	iput(conn->inode);
 	kfree(conn);
 }
 
+void xo_conn_put(struct xo_conn *conn)
+{
+	kref_put(&conn->ref, conn_free);
+}
+
+/* ------------------------------------------------------------------ faults */
+
+static struct xo_session *session_of(struct vm_fault *vmf)
+{
+	return vmf->vma->vm_private_data;
+}
+
+static vm_fault_t insert(struct vm_fault *vmf, unsigned long pfn)
+{
+	return vmf_insert_pfn(vmf->vma, vmf->address, pfn);
+}
+
 static vm_fault_t buffer_fault(struct vm_fault *vmf)
 {
-	struct vm_area_struct *vma = vmf->vma;
-	struct xo_session *s = vma->vm_private_data;
-	unsigned long page = (vmf->address - vma->vm_start) >> PAGE_SHIFT;
+	struct xo_session *s = session_of(vmf);
+	unsigned long page = (vmf->address - vmf->vma->vm_start) >> PAGE_SHIFT;
+	u64 start = s->link->window_gpa + (u64)s->buffer * XO_SLOT_SIZE + XO_SLOT_HEADER;
 	vm_fault_t ret = VM_FAULT_SIGBUS;
-	unsigned long pfn;
 	bool alive;
 
 	if (page >= BUFFER_PAGES)
 		return ret;
-	pfn = PHYS_PFN(s->link->window_gpa + (u64)s->buffer * XO_SLOT_SIZE + XO_SLOT_HEADER);
 	down_read(&xo.map_lock);
 	spin_lock_irq(&xo.lock);
 	alive = !s->dead && s->link->up;
@@ -54,10 +88,34 @@ static vm_fault_t buffer_fault(struct vm_fault *vmf)
 		s->conn->mapped = true;
 	spin_unlock_irq(&xo.lock);
 	if (alive)
-		ret = vmf_insert_pfn(vma, vmf->address, pfn + page);
+		ret = insert(vmf, PHYS_PFN(start) + page);
 	up_read(&xo.map_lock);
 	return ret;
 }
+
+static vm_fault_t text_fault(struct vm_fault *vmf)
+{
+	return insert(vmf, page_to_pfn(text));
+}
+
+static vm_fault_t save_fault(struct vm_fault *vmf)
+{
+	struct xo_conn *conn = session_of(vmf)->conn;
+	u64 slot = vmf->pgoff - (conn->map_id * MAP_PAGES + AT_SAVE);
+	vm_fault_t ret = VM_FAULT_SIGBUS;
+
+	if (slot >= XO_GATE_SLOTS)
+		return ret;
+	down_read(&xo.map_lock);
+	if (conn->save)
+		ret = insert(vmf, conn->save_pfn + slot);
+	else if (conn->spare[slot])
+		ret = insert(vmf, page_to_pfn(conn->spare[slot]));
+	up_read(&xo.map_lock);
+	return ret;
+}
+
+/* ------------------------------------------------------------------ mmap */
 
 static int no_split(struct vm_area_struct *vma, unsigned long address)
 {
@@ -69,72 +127,169 @@ static int no_move(struct vm_area_struct *vma)
 	return -EINVAL;
 }
 
-static const struct vm_operations_struct buffer_ops = {
-	.fault = buffer_fault,
-	.may_split = no_split,
-	.mremap = no_move,
-};
+#define OPS(what)                                               \
+	static const struct vm_operations_struct what##_ops = { \
+		.fault = what##_fault,                          \
+		.may_split = no_split,                          \
+		.mremap = no_move,                              \
+	}
+OPS(buffer);
+OPS(text);
+OPS(save);
 
-static int map_buffer(struct xo_session *s, struct vm_area_struct *vma)
+/* What is mapped, by its offset: pages, offset in the session's range, what it may never be. */
+static int describe(struct xo_session *s, struct vm_area_struct *vma, unsigned long *pages, u64 *at)
 {
-	if (vma->vm_end - vma->vm_start != XO_SLOT_DATA || (vma->vm_flags & VM_EXEC))
+	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT, slot;
+
+	*pages = 1;
+	if (offset == XO_MMAP_BUFFER) {
+		*pages = BUFFER_PAGES;
+		*at = AT_BUFFER;
+		vma->vm_ops = &buffer_ops;
+	} else if (offset == XO_MMAP_TEXT) {
+		*at = AT_TEXT;
+		vma->vm_ops = &text_ops;
+	} else if (offset >= XO_MMAP_SAVE && offset < XO_MMAP_SAVE + XO_GATE_SLOTS * PAGE_SIZE) {
+		slot = (offset - XO_MMAP_SAVE) >> PAGE_SHIFT;
+		*at = AT_SAVE + slot;
+		vma->vm_ops = &save_ops;
+		return s->conn->spare[slot] ? 0 : -EACCES;
+	} else {
 		return -EINVAL;
-	vma->vm_flags &= ~VM_MAYEXEC;
-	vma->vm_pgoff = s->conn->map_id * MAP_PAGES + BUFFER_OFFSET;
-	vma->vm_ops = &buffer_ops;
+	}
 	return 0;
 }
 
 int xo_conn_mmap(struct xo_session *s, struct vm_area_struct *vma)
 {
-	int ret = -EINVAL;
+	unsigned long pages, never;
+	u64 at;
+	int ret;
 
 	if (!s->conn)
 		return -EACCES;
 	if (!xo_conn_is_mine(s))
 		return -EPERM;
-	if (!(vma->vm_flags & VM_SHARED))
-		return -EINVAL;
-	if (vma->vm_pgoff == XO_MMAP_BUFFER >> PAGE_SHIFT)
-		ret = map_buffer(s, vma);
+	ret = describe(s, vma, &pages, &at);
 	if (ret)
 		return ret;
+	never = vma->vm_ops == &text_ops ? VM_WRITE : VM_EXEC;
+	if (vma_pages(vma) != pages || !(vma->vm_flags & VM_SHARED) || (vma->vm_flags & never))
+		return -EINVAL;
 	vma->vm_flags |= VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP | VM_DONTCOPY;
+	vma->vm_flags &= ~(never == VM_WRITE ? VM_MAYWRITE : VM_MAYEXEC);
+	vma->vm_pgoff = s->conn->map_id * MAP_PAGES + at;
 	vma->vm_private_data = s;
 	return 0;
 }
 
-/* A dead session of the link that may be mapped, now no longer said to be; its inode is held. */
-static struct inode *next_dead(struct xo_link *l, u64 *map_id)
+/* ------------------------------------------------------------------ changes */
+
+static void zap(struct xo_conn *conn, u64 at, u64 pages)
 {
-	struct inode *inode = NULL;
+	unmap_mapping_range(conn->inode->i_mapping, (conn->map_id * MAP_PAGES + at) << PAGE_SHIFT,
+			    pages << PAGE_SHIFT, 1);
+}
+
+static void *seen_save(struct xo_conn *conn, u32 slot)
+{
+	return conn->save ? conn->save + slot * PAGE_SIZE : page_address(conn->spare[slot]);
+}
+
+static int make_spare(struct xo_conn *conn)
+{
+	u32 i;
+
+	for (i = 0; i < conn->slots; i++) {
+		if (!conn->spare[i])
+			conn->spare[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+		if (!conn->spare[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* map_lock held for writing: nobody sees a page while it is copied. */
+static void change_save(struct xo_conn *conn, void *to, unsigned long pfn)
+{
+	void *old = conn->save;
+	u32 i;
+
+	zap(conn, AT_SAVE, XO_GATE_SLOTS);
+	for (i = 0; i < conn->slots; i++)
+		memcpy(to ? to + i * PAGE_SIZE : page_address(conn->spare[i]), seen_save(conn, i),
+		       PAGE_SIZE);
+	conn->save = to;
+	conn->save_pfn = pfn;
+	if (old)
+		memunmap(old);
+}
+
+int xo_conn_set_save(struct xo_conn *conn, u64 gpa)
+{
+	void *to = NULL;
+	int ret;
+
+	if (!gpa && !conn->save)
+		return 0;
+	ret = make_spare(conn);
+	if (ret)
+		return ret;
+	if (gpa) {
+		to = memremap(gpa, conn->slots * PAGE_SIZE, MEMREMAP_WB);
+		if (!to)
+			return -ENOMEM;
+	}
+	down_write(&xo.map_lock);
+	change_save(conn, to, PHYS_PFN(gpa));
+	up_write(&xo.map_lock);
+	return 0;
+}
+
+/* A dead session of the link that may be mapped, now no longer said to be. */
+static struct xo_conn *next_dead(struct xo_link *l)
+{
+	struct xo_conn *conn = NULL;
 	struct xo_session *s;
 
 	spin_lock_irq(&xo.lock);
 	list_for_each_entry(s, &l->members, member) {
-		if (!s->dead || s->closing || !s->conn || !s->conn->mapped)
+		if (!s->dead || !s->conn || !s->conn->mapped)
 			continue;
-		s->conn->mapped = false;
-		*map_id = s->conn->map_id;
-		inode = s->conn->inode;
-		ihold(inode);
+		conn = s->conn;
+		conn->mapped = false;
+		kref_get(&conn->ref);
 		break;
 	}
 	spin_unlock_irq(&xo.lock);
-	return inode;
+	return conn;
 }
 
 void xo_conn_zap_dead(struct xo_link *l)
 {
-	struct inode *inode;
-	u64 id;
+	struct xo_conn *conn;
 
 	/* A fault that saw a session alive is through when the lock was held here once. */
 	down_write(&xo.map_lock);
 	up_write(&xo.map_lock);
-	while ((inode = next_dead(l, &id))) {
-		unmap_mapping_range(inode->i_mapping, (loff_t)id * MAP_PAGES << PAGE_SHIFT,
-				    (loff_t)MAP_PAGES << PAGE_SHIFT, 1);
-		iput(inode);
+	while ((conn = next_dead(l))) {
+		zap(conn, AT_BUFFER, BUFFER_PAGES);
+		xo_conn_put(conn);
 	}
+}
+
+int xo_text_init(void)
+{
+	text = alloc_page(GFP_KERNEL);
+	if (!text)
+		return -ENOMEM;
+	BUILD_BUG_ON(sizeof(xo_gate_text) != PAGE_SIZE);
+	memcpy(page_address(text), xo_gate_text, PAGE_SIZE);
+	return 0;
+}
+
+void xo_text_exit(void)
+{
+	__free_page(text);
 }

@@ -21,6 +21,8 @@ static struct xo_master *make(void)
 
 static void destroy(struct xo_master *m)
 {
+	if (m->service)
+		xo_service_end(m->service);
 	put_pid(m->owner);
 	kfree(m);
 }
@@ -71,7 +73,7 @@ static bool name_ok(const char *name)
 	return true;
 }
 
-int xo_master_make_service(const struct xo_g_service *req, struct xo_master **out)
+int xo_master_make_service(struct xo_g_service *req, struct xo_master **out)
 {
 	struct xo_master *m;
 	int ret;
@@ -84,12 +86,27 @@ int xo_master_make_service(const struct xo_g_service *req, struct xo_master **ou
 	if (!m)
 		return -ENOMEM;
 	memcpy(m->name, req->name, sizeof(m->name));
-	ret = enlist(m);
+	ret = xo_service_begin(req, &m->service);
+	if (!ret)
+		ret = enlist(m);
 	if (ret)
 		destroy(m);
 	else
 		*out = m;
 	return ret;
+}
+
+void xo_master_news(void)
+{
+	struct xo_master *m;
+
+	lockdep_assert_held(&xo.lock);
+	list_for_each_entry(m, &xo.masters, all) {
+		if (!m->service)
+			continue;
+		m->news = true;
+		wake_up(&m->wait);
+	}
 }
 
 void xo_master_wake_all(void)

@@ -249,7 +249,7 @@ static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
 {
 	struct xo_link *l = s->link;
 	struct xo_slot *sl;
-	bool ends;
+	bool begins, ends;
 
 	spin_lock_irq(&xo.lock);
 	sl = req->link == l->id ? served_slot(l, req, NULL, s) : NULL;
@@ -257,15 +257,17 @@ static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
 		spin_unlock_irq(&xo.lock);
 		return s->dead ? -ENOLINK : -ESTALE;
 	}
+	begins = sl->op == XO_OP_OPEN && !req->status;
 	ends = sl->op == XO_OP_CLOSE || (sl->op == XO_OP_OPEN && req->status);
-	if (sl->op == XO_OP_OPEN && !req->status)
-		s->opened = true;
+	s->opened |= begins;
 	let_go(sl);
 	spin_unlock_irq(&xo.lock);
 
 	/* Before the caller can use the slots for another session, this one must have lost them. */
 	if (ends)
 		xo_stub_end(s, req->slot);
+	if (begins)
+		xo_service_grant(s);
 	end_call(l, req->slot, req->seq, req->status);
 	return 0;
 }

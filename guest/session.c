@@ -195,19 +195,21 @@ int xo_session_connect(struct file *file, struct xo_g_connect *req, struct xo_se
 
 void xo_session_release(struct xo_session *s)
 {
-	struct xo_conn *conn;
+	struct xo_conn *conn = s->conn;
 
 	if (s->world)
 		xo_hc_world_del(s->world);
+	/* Nobody is in a call: no mapping and no process has the file any more. */
+	if (conn)
+		xo_conn_detach(conn);
 	spin_lock_irq(&xo.lock);
-	conn = s->conn;
 	s->conn = NULL;
 	s->closing = true;
 	xo_conn_drop_calls(s);
 	xo_session_settle(s);
 	spin_unlock_irq(&xo.lock);
 	if (conn)
-		xo_conn_free(conn);
+		xo_conn_put(conn);
 }
 
 void xo_session_down(struct xo_session *s)

@@ -75,8 +75,10 @@ static int take_over(struct xo_stub *s, const struct xo_g_adopt *req)
 	if (l->sessions >= XO_SESSIONS_PER_LINK)
 		return -EBUSY;
 	kref_get(&l->ref);
-	if (sl->wanted)
+	if (sl->wanted) {
 		s->buffer = req->slot;
+		s->service = xo_service_id(sl->wanted->service);
+	}
 	sl->wanted = NULL;
 	s->link = l;
 	s->bound = BIT_ULL(req->slot);
@@ -165,6 +167,7 @@ void xo_stub_end(struct xo_stub *s, u32 keep)
 	interrupt_threads(s);
 	s->dead = true;
 	spin_unlock_irq(&xo.lock);
+	xo_service_ungrant(s);
 	zap(s);
 	spin_lock_irq(&xo.lock);
 	unbind(s, keep);
@@ -175,12 +178,18 @@ void xo_stub_end(struct xo_stub *s, u32 keep)
 /* No mapping holds the file any more, so there is none. */
 void xo_stub_release(struct xo_stub *s)
 {
+	bool first;
+
 	spin_lock_irq(&xo.lock);
-	if (!s->dead) {
-		s->dead = true;
-		unbind(s, XO_NO_SLOT);
-	}
+	first = !s->dead;
+	s->dead = true;
 	spin_unlock_irq(&xo.lock);
+	if (first) {
+		xo_service_ungrant(s);
+		spin_lock_irq(&xo.lock);
+		unbind(s, XO_NO_SLOT);
+		spin_unlock_irq(&xo.lock);
+	}
 	xo_stub_put(s);
 }
 

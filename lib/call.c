@@ -158,7 +158,7 @@ static int exit_call(struct call *k)
 	exit_slot_put(s);
 	xo_count(&c->exit_calls);
 	if (other && !err)
-		xo_conn_attach(c);
+		xo_conn_attach(c, false);
 	return err;
 }
 
@@ -226,7 +226,7 @@ static bool again(struct call *k, struct xo_answer *a)
  */
 static int revoked(struct call *k, struct xo_answer *a)
 {
-	int engine = xo_conn_attach(k->conn);
+	int engine = xo_conn_attach(k->conn, k->inside);
 
 	if (engine == XO_ENGINE_VMFUNC)
 		return again(k, a) ? 1 : end(k, is_late(k) ? -ETIMEDOUT : -EHOSTDOWN);

@@ -130,13 +130,15 @@ static void use_entry(struct xo_conn *c, xo_entry entry)
 		__atomic_store_n(&c->entry, entry, __ATOMIC_RELAXED);
 }
 
-int xo_conn_attach(struct xo_conn *c)
+int xo_conn_attach(struct xo_conn *c, bool inside)
 {
 	struct xo_g_attach req;
 	int ret = -1;
 
 	for (int i = 0; ret && i < ATTACH_ATTEMPTS; i++) {
-		req = (struct xo_g_attach){ .revision = XO_ABI_REVISION, .slots = c->slots };
+		req = (struct xo_g_attach){ .revision = XO_ABI_REVISION,
+					    .slots = c->slots,
+					    .engine = inside ? XO_ENGINE_VMFUNC : 0 };
 		ret = ioctl(c->fd, XO_G_ATTACH, &req);
 		if (ret && errno != EINTR)
 			break;
@@ -149,7 +151,9 @@ int xo_conn_attach(struct xo_conn *c)
 		use_entry(c, xo_entry_exit);
 		return XO_ENGINE_EXIT;
 	}
-	use_entry(c, (xo_entry)(uintptr_t)(req.base + XO_GATE_ENTRY));
+	/* What is inside says nothing about the next call. */
+	if (!inside)
+		use_entry(c, (xo_entry)(uintptr_t)(req.base + XO_GATE_ENTRY));
 	return XO_ENGINE_VMFUNC;
 }
 
@@ -219,7 +223,7 @@ int xo_connect(struct xo *x, const char *vm, const char *service,
 	if (!err)
 		err = map_buffer(x, c);
 	if (!err) {
-		err = xo_conn_attach(c);
+		err = xo_conn_attach(c, false);
 		err = err > 0 ? 0
 			      : xo_err_set(x, err, "service '%s' in VM '%s' went down again",
 					   service, vm);

@@ -43,8 +43,9 @@ struct xo_answer xo_entry_exit(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a
 struct xo_answer xo_entry_stale(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
 				uint64_t a5, struct xo_conn *conn);
 
-/* Asks which engine to use, and makes it so: enum xo_engine, or -EHOSTDOWN and the like. */
-int xo_conn_attach(struct xo_conn *conn);
+/* Asks which engine to use, and makes it so: enum xo_engine, or -EHOSTDOWN and the like. `inside`:
+ * a call is, and wants to go on. */
+int xo_conn_attach(struct xo_conn *conn, bool inside);
 
 static inline bool xo_conn_is_stale(const struct xo_conn *conn)
 {

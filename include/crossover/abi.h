@@ -558,7 +558,8 @@ struct xo_g_service {
 struct xo_g_attach {
 	__u32 revision;
 	__u32 slots;  /* in: wished, 1 to XO_GATE_SLOTS; out: got */
-	__u32 engine; /* out */
+	__u32 engine; /* in: XO_ENGINE_VMFUNC if a call is interrupted inside, which nothing but this
+		       * very context can finish; else 0. Out: see above */
 	__u32 reason; /* out */
 	__u64 base;   /* out: the region's address */
 	__u64 id;     /* out: the connection, at the host */
