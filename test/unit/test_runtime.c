@@ -3,191 +3,16 @@
 // its result the caller; two calls must never run in one slot. The runtimes run here as they are,
 // in ring 3 at the address of a slot's window; only gate_leave is another: it leads back to the
 // test.
-#include "gate_blob.h"
+#include "test/unit/window.h"
 
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/auxv.h>
-#include <sys/mman.h>
-#include <cmocka.h>
-#include <crossover/gate.h>
 
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15 };
-
-/* Everything that may cross. Offsets are known to the assembly below. */
-struct cpu {
-	uint64_t reg[16]; /* 0x00 */
-	uint64_t flags;	  /* 0x80 */
-	uint64_t fs, gs;  /* 0x88 */
-	uint32_t mxcsr;	  /* 0x98 */
-	uint16_t fcw;	  /* 0x9c */
-	uint16_t fsw;	  /* 0x9e */
-	uint64_t xmm[2];  /* 0xa0, of xmm7 */
-	uint64_t seventh; /* 0xb0: 8(%rsp) */
-	uint64_t ran;	  /* 0xb8 */
-};
-
-_Alignas(16) struct cpu runtime_in, runtime_out, service_in, service_out;
-uint64_t runtime_entry, home_rsp, home_fs, home_gs;
-uint32_t home_mxcsr;
-void runtime_enter(void), runtime_left(void), service(void), resumed(void), returns_42(void);
-
-/* clang-format off */
-#define LOAD(from)							\
-	"mov " #from "+0x88(%rip), %rax; wrfsbase %rax;"		\
-	"mov " #from "+0x90(%rip), %rax; wrgsbase %rax;"		\
-	"fldcw " #from "+0x9c(%rip); ldmxcsr " #from "+0x98(%rip);"	\
-	"movdqu " #from "+0xa0(%rip), %xmm7;"				\
-	"push " #from "+0x80(%rip); popf;"				\
-	"mov " #from "+0x08(%rip), %rcx; mov " #from "+0x10(%rip), %rdx;" \
-	"mov " #from "+0x18(%rip), %rbx; mov " #from "+0x28(%rip), %rbp;" \
-	"mov " #from "+0x30(%rip), %rsi; mov " #from "+0x38(%rip), %rdi;" \
-	"mov " #from "+0x40(%rip), %r8; mov " #from "+0x48(%rip), %r9;"	\
-	"mov " #from "+0x50(%rip), %r10; mov " #from "+0x58(%rip), %r11;" \
-	"mov " #from "+0x60(%rip), %r12; mov " #from "+0x68(%rip), %r13;" \
-	"mov " #from "+0x70(%rip), %r14; mov " #from "+0x78(%rip), %r15;" \
-	"mov " #from "+0x00(%rip), %rax;"
-
-#define STORE(to)							\
-	"mov %rax, " #to "+0x00(%rip); mov %rcx, " #to "+0x08(%rip);"	\
-	"mov %rdx, " #to "+0x10(%rip); mov %rbx, " #to "+0x18(%rip);"	\
-	"mov %rsp, " #to "+0x20(%rip); mov %rbp, " #to "+0x28(%rip);"	\
-	"mov %rsi, " #to "+0x30(%rip); mov %rdi, " #to "+0x38(%rip);"	\
-	"mov %r8, " #to "+0x40(%rip); mov %r9, " #to "+0x48(%rip);"	\
-	"mov %r10, " #to "+0x50(%rip); mov %r11, " #to "+0x58(%rip);"	\
-	"mov %r12, " #to "+0x60(%rip); mov %r13, " #to "+0x68(%rip);"	\
-	"mov %r14, " #to "+0x70(%rip); mov %r15, " #to "+0x78(%rip);"	\
-	"rdfsbase %rax; mov %rax, " #to "+0x88(%rip);"			\
-	"rdgsbase %rax; mov %rax, " #to "+0x90(%rip);"			\
-	"stmxcsr " #to "+0x98(%rip); fnstcw " #to "+0x9c(%rip);"	\
-	"fnstsw " #to "+0x9e(%rip); movdqu %xmm7, " #to "+0xa0(%rip);"	\
-	"incq " #to "+0xb8(%rip);"
-
-/* home: what gate_restart to gate_svc leave to the runtime, and what gate_home restores */
-asm(".text\n"
-    "runtime_enter: push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15;"
-    "mov %rsp, home_rsp(%rip);"
-    "rdfsbase %rax; mov %rax, home_fs(%rip); rdgsbase %rax; mov %rax, home_gs(%rip);"
-    "stmxcsr home_mxcsr(%rip);"
-    LOAD(runtime_in)
-    "jmp *runtime_entry(%rip)\n"
-    "runtime_left: "
-    STORE(runtime_out)
-    "mov home_rsp(%rip), %rsp; pushf; pop %rax; mov %rax, runtime_out+0x80(%rip);"
-    "push $0x202; popf; mov home_fs(%rip), %rax; wrfsbase %rax;"
-    "mov home_gs(%rip), %rax; wrgsbase %rax; fninit; ldmxcsr home_mxcsr(%rip);"
-    "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret\n"
-
-    /* a service that keeps the ABI, and no secret */
-    "service: "
-    STORE(service_in)
-    "pushf; pop %rax; mov %rax, service_in+0x80(%rip);"
-    "mov 8(%rsp), %rax; mov %rax, service_in+0xb0(%rip);"
-    "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15;"
-    LOAD(service_out)
-    "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret\n"
-
-    /* where an interrupted service goes on */
-    "resumed: "
-    STORE(service_in)
-    "pushf; pop %rax; mov %rax, service_in+0x80(%rip); jmp runtime_left\n"
-    "returns_42: mov $42, %eax; ret\n");
-/* clang-format on */
-
-#define SECRET	0x5ec2e75ec2e70000
-#define DF	0x400
-#define AC	0x40000
-#define WINDOW	((unsigned char *)XO_GATE_BASE)
-#define SSA(at) (*(uint64_t *)(WINDOW + XO_GATE_SSA + (at)))
-
-static int variant; /* 0 general registers, 1 vector */
-
-static void page(size_t at, size_t size)
-{
-	void *want = WINDOW + at;
-
-	assert_ptr_equal(mmap(want, size, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
-			 want);
-}
-
-static void text(size_t at, const unsigned char *bytes)
-{
-	page(at, 4096);
-	memcpy(WINDOW + at, bytes, 4096);
-	assert_int_equal(mprotect(WINDOW + at, 4096, PROT_READ | PROT_EXEC), 0);
-}
-
-/* jmp *at(%rip) where gate_leave is; the address is aligned, as AC may be set */
-static void leave_text(void)
-{
-	unsigned char bytes[4096];
-	void (*to)(void) = runtime_left;
-	int32_t distance = -(XO_L_gate_leave + 6) & 7;
-
-	memset(bytes, 0xcc, sizeof(bytes));
-	bytes[XO_L_gate_leave] = 0xff;
-	bytes[XO_L_gate_leave + 1] = 0x25;
-	memcpy(bytes + XO_L_gate_leave + 2, &distance, sizeof(distance));
-	memcpy(bytes + XO_L_gate_leave + 6 + distance, &to, sizeof(to));
-	text(XO_GATE_TEXT, bytes);
-}
-
-static void visit(void)
-{
-	void (*entry)(void) = service;
-
-	page(XO_GATE_CONST, 4096);
-	memcpy(WINDOW + XO_GATE_CONST + XO_VISIT_ENTRY, &entry, sizeof(entry));
-	*(uint16_t *)(WINDOW + XO_GATE_CONST + XO_VISIT_XINIT) = 0x37f;
-	*(uint32_t *)(WINDOW + XO_GATE_CONST + XO_VISIT_XINIT + 24) = 0x1f80;
-}
-
-static int window(void **state)
-{
-	if (!(getauxval(AT_HWCAP2) & 2)) /* HWCAP2_FSGSBASE */
-		return 0;
-	variant = (int)(intptr_t)*state;
-	leave_text();
-	visit();
-	text(XO_GATE_RT, variant ? xo_rt_vector : xo_rt_gpr);
-	page(XO_GATE_SSA, 4096);
-	page(XO_GATE_XSAVE, 4096);
-	page(XO_GATE_STACK_TOP - XO_GATE_STACK_PAGES * 4096, XO_GATE_STACK_PAGES * 4096);
-	runtime_entry = XO_GATE_BASE + XO_GATE_RT + xo_rt_labels[variant].enter;
-	memset(&runtime_out, 0, sizeof(runtime_out));
-	memset(&service_in, 0, sizeof(service_in));
-	return 0;
-}
-
-static void fill(struct cpu *c, uint64_t base)
-{
-	memset(c, 0, sizeof(*c));
-	for (int i = 0; i < 16; i++)
-		c->reg[i] = base + i;
-	c->flags = 0x202;
-	c->fs = base & 0x7fffffff000;
-	c->gs = c->fs + 0x1000;
-	c->mxcsr = 0x3f80; /* round down */
-	c->fcw = 0x27f;	   /* double precision */
-	c->xmm[0] = c->xmm[1] = base;
-}
-
-/* As behind VMFUNC 2. */
 static bool for_signal; /* a handler will run, as libc wants it */
 
+/* As behind VMFUNC 2. */
 static void enter(uint64_t op)
 {
-	if (!(getauxval(AT_HWCAP2) & 2)) {
-		print_message("this machine's kernel lets no program set FS base\n");
-		skip();
-	}
+	need_fsgsbase();
 	fill(&runtime_in, SECRET);
 	runtime_in.reg[RAX] = 0;
 	runtime_in.reg[RCX] = 2;
@@ -286,26 +111,6 @@ static void a_free_slot_has_nothing_to_resume(void **state)
 	assert_int_equal(runtime_out.reg[RSI], XO_GATE_NORES);
 	assert_int_equal(service_in.ran, 0);
 	assert_int_equal(SSA(XO_SSA_BUSY), 0);
-}
-
-/* As the host saves a service that was interrupted. */
-static void interrupted(const struct cpu *c)
-{
-	unsigned char *xsave = WINDOW + XO_GATE_XSAVE;
-
-	for (int i = 0; i < 16; i++)
-		SSA(XO_SSA_REGS + i * 8) = c->reg[i];
-	SSA(XO_SSA_REGS + RSP * 8) = XO_GATE_BASE + XO_GATE_STACK_TOP - 256;
-	SSA(XO_SSA_RIP) = (uint64_t)resumed;
-	SSA(XO_SSA_RFLAGS) = c->flags;
-	SSA(XO_SSA_FS) = c->fs;
-	SSA(XO_SSA_GS) = c->gs;
-	SSA(XO_SSA_VALID) = 1;
-	SSA(XO_SSA_BUSY) = XO_GATE_BASE + XO_GATE_STACK_TOP - 8;
-	memcpy(xsave, &c->fcw, 2);
-	memcpy(xsave + 24, &c->mxcsr, 4);
-	memcpy(xsave + 160 + 7 * 16, c->xmm, 16);
-	*(uint64_t *)(xsave + 512) = 3; /* x87 and SSE are there */
 }
 
 static void resume_restores_every_register(void **state)
@@ -420,129 +225,6 @@ static void an_idt_in_the_lower_half_is_refused(void **state)
 	free(stack.ss_sp);
 }
 
-/* ------------------------------------------------------------------ a whole call
- *
- * With all contexts in one and a NOP for each VMFUNC, a call of gate text is a call like any. The
- * slot's constant is then the first word of the visit, and the list is armed with that. */
-
-#define HOME_EPTP 0x123456789000
-
-typedef unsigned __int128 answer; /* RAX, RDX */
-typedef answer (*gate)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
-
-static void gate_window(void)
-{
-	static const unsigned char vmfunc[3] = { 0x0f, 0x01, 0xd4 };
-	static const unsigned char nop[3] = { 0x0f, 0x1f, 0x00 };
-	unsigned char bytes[4096];
-
-	memcpy(bytes, xo_gate_text, sizeof(bytes));
-	for (size_t i = 0; i + 3 <= sizeof(bytes); i++)
-		if (!memcmp(bytes + i, vmfunc, 3))
-			memcpy(bytes + i, nop, 3);
-	text(XO_GATE_TEXT, bytes);
-	page(XO_GATE_LIST, 4096);
-	page(XO_GATE_VCPU, 4096);
-	page(XO_GATE_SAVE, 4096);
-	*(uint64_t *)(WINDOW + XO_GATE_VCPU + XO_VCPU_HOME) = HOME_EPTP;
-}
-
-static answer call(uint64_t entry)
-{
-	return ((gate)(XO_GATE_BASE + XO_GATE_TEXT + entry))(11, 12, 13, 14, 15, 16);
-}
-
-static uint64_t saved(size_t at)
-{
-	return *(uint64_t *)(WINDOW + XO_GATE_SAVE + at);
-}
-
-static void need_fsgsbase(void)
-{
-	if (!(getauxval(AT_HWCAP2) & 2))
-		skip();
-}
-
-static void a_call_returns_the_result_and_the_callers_state(void **state)
-{
-	uint16_t fcw = 0x27f, fcw_after;
-	uint32_t mxcsr = 0x3f80, mxcsr_after, mxcsr_default = 0x1f80;
-	uint64_t flags;
-	answer a;
-
-	need_fsgsbase();
-	gate_window();
-	fill(&service_out, SECRET); /* other FS and GS base, MXCSR, control word */
-	service_out.mxcsr = 0x5f80;
-	service_out.flags |= DF;
-	asm volatile("fldcw %0; ldmxcsr %1" ::"m"(fcw), "m"(mxcsr));
-	a = call(XO_GATE_ENTRY);
-	asm volatile("pushf; pop %0; fnstcw %1; stmxcsr %2; fninit; ldmxcsr %3"
-		     : "=r"(flags), "=m"(fcw_after), "=m"(mxcsr_after)
-		     : "m"(mxcsr_default));
-	assert_int_equal((uint64_t)a, SECRET + RAX);
-	assert_int_equal((uint64_t)(a >> 64), XO_GATE_OK);
-	assert_int_equal(fcw_after, fcw);
-	assert_int_equal(mxcsr_after, mxcsr);
-	assert_int_equal(flags & DF, 0);
-	assert_int_equal(service_in.reg[RDI], 11);
-	assert_int_equal(service_in.reg[RSI], 12);
-	assert_int_equal(service_in.reg[RDX], 13);
-	assert_int_equal(service_in.reg[RCX], 14);
-	assert_int_equal(service_in.reg[R8], 15);
-	assert_int_equal(service_in.reg[R9], 16);
-	assert_int_equal(saved(XO_SAVE_TAKEN) & 0xff, 0);
-	assert_int_equal(saved(XO_SAVE_CALLS), 1);
-	/* the list as the next call must find it */
-	assert_int_equal(*(uint64_t *)(WINDOW + XO_GATE_LIST + XO_LIST_HOME), HOME_EPTP);
-	assert_int_equal(*(uint64_t *)(WINDOW + XO_GATE_LIST + XO_LIST_SVC), 0);
-}
-
-static void a_taken_slot_is_left_alone(void **state)
-{
-	need_fsgsbase();
-	gate_window();
-	WINDOW[XO_GATE_SAVE + XO_SAVE_TAKEN] = 1;
-	assert_true(call(XO_GATE_ENTRY) == (answer)XO_GATE_TAKEN << 64);
-	assert_int_equal(service_in.ran, 0);
-	assert_int_equal(saved(XO_SAVE_RSP), 0);
-}
-
-static void a_refused_call_keeps_the_slot_for_the_library(void **state)
-{
-	need_fsgsbase();
-	gate_window();
-	SSA(XO_SSA_BUSY) = XO_GATE_BASE;
-	assert_true(call(XO_GATE_ENTRY) == (answer)XO_GATE_BUSY << 64);
-	assert_int_equal(saved(XO_SAVE_TAKEN) & 0xff, 1);
-}
-
-static void a_resumed_call_returns_like_any(void **state)
-{
-	uint64_t top = XO_GATE_BASE + XO_GATE_STACK_TOP;
-	struct cpu c;
-
-	need_fsgsbase();
-	gate_window();
-	fill(&c, SECRET);
-	interrupted(&c);
-	/* behind the runtime's call of the service, which is 6 bytes */
-	*(uint64_t *)(top - 24) = XO_GATE_BASE + XO_GATE_RT + xo_rt_labels[variant].call + 6;
-	SSA(XO_SSA_REGS + RSP * 8) = top - 24;
-	SSA(XO_SSA_RIP) = (uint64_t)returns_42;
-	WINDOW[XO_GATE_SAVE + XO_SAVE_TAKEN] = 1;
-	assert_true(call(XO_GATE_RESUME) == 42);
-	assert_int_equal(SSA(XO_SSA_BUSY), 0);
-	assert_int_equal(SSA(XO_SSA_VALID), 0);
-	assert_int_equal(saved(XO_SAVE_TAKEN) & 0xff, 0);
-}
-
-#define BOTH(test)                                                      \
-	{ #test ", general registers", test, window, NULL, (void *)0 }, \
-	{                                                               \
-#test ", vector", test, window, NULL, (void *)1         \
-	}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -555,10 +237,6 @@ int main(void)
 		BOTH(resume_restores_every_register),
 		BOTH(a_call_is_resumed_once),
 		BOTH(an_idt_in_the_lower_half_is_refused),
-		BOTH(a_call_returns_the_result_and_the_callers_state),
-		BOTH(a_taken_slot_is_left_alone),
-		BOTH(a_refused_call_keeps_the_slot_for_the_library),
-		BOTH(a_resumed_call_returns_like_any),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
