@@ -76,7 +76,7 @@ void xo_board_set_link(struct xo_link *link, enum xo_side side)
 	entry->reserved[0] = READ_ONCE(peer->incarnation);
 	entry->window_gpa = link->mapping[side].gpa;
 	entry->role = side == XO_CALLER ? XO_ROLE_CALLER : XO_ROLE_CALLEE;
-	entry->engine = link->engine;
+	entry->engine = READ_ONCE(link->engine);
 	entry->slots = link->slots;
 	entry->up = READ_ONCE(link->up);
 	memcpy(entry->peer, peer->name, sizeof(entry->peer));

@@ -426,7 +426,12 @@ enum xo_reason xo_conn_make(struct xo_vm *caller, struct xo_image *image,
 
 void xo_conn_stat(const struct xo_conn *conn, struct xo_service_info *info)
 {
+	u32 i;
+
+	for (i = 0; i < conn->slots; i++)
+		info->calls += READ_ONCE(conn->slot[i].saved->calls);
 	info->interrupts += atomic64_read(&conn->interrupts);
+	info->restarts += atomic64_read(&conn->restarts);
 	info->faults += atomic64_read(&conn->faults);
 	if (READ_ONCE(conn->fault))
 		info->fault = READ_ONCE(conn->fault);

@@ -84,7 +84,9 @@ void xo_disconnect(struct xo_grant *grant)
 	raw_spin_lock_irq(&xo_service_lock);
 	xo_conn_stop(conn);
 	xo_conn_stat(conn, &info);
+	grant->service->stat.calls += info.calls;
 	grant->service->stat.interrupts += info.interrupts;
+	grant->service->stat.restarts += info.restarts;
 	hash_del_rcu(&grant->hash);
 	WRITE_ONCE(grant->conn, NULL);
 	raw_spin_unlock_irq(&xo_service_lock);
@@ -341,4 +343,41 @@ void xo_process_del(struct xo_vm *caller, u64 cr3)
 	list_for_each_entry(grant, &caller->grants, caller_node)
 		if (grant->conn && grant->cr3 == cr3)
 			xo_disconnect(grant);
+}
+
+/* ---- lists */
+
+static struct xo_grant *next_conn(u64 after)
+{
+	struct xo_grant *grant, *next = NULL;
+	struct xo_vm *vm;
+
+	list_for_each_entry(vm, &xo_vms, node)
+		list_for_each_entry(grant, &vm->grants, caller_node)
+			if (grant->conn && grant->id > after && (!next || grant->id < next->id))
+				next = grant;
+	return next;
+}
+
+bool xo_conn_next(u64 after, struct xo_h_conn_info *info)
+{
+	struct xo_grant *grant = next_conn(after);
+
+	if (!grant)
+		return false;
+	info->id = grant->id;
+	info->link = grant->link->id;
+	info->service = grant->service->id;
+	memcpy(info->caller, grant->caller->name, sizeof(info->caller));
+	memcpy(info->callee, grant->service->owner->name, sizeof(info->callee));
+	memcpy(info->name, grant->service->name, sizeof(info->name));
+	info->pid = grant->pid;
+	info->slots = grant->slots;
+	memset(&info->info, 0, sizeof(info->info));
+	xo_conn_stat(grant->conn, &info->info);
+	info->info.connections = 1;
+	raw_spin_lock_irq(&xo_service_lock);
+	info->info.live = may_run(grant) && grant->link->engine == XO_ENGINE_VMFUNC;
+	raw_spin_unlock_irq(&xo_service_lock);
+	return true;
 }

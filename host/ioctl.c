@@ -3,7 +3,7 @@
  * The host's ioctls, as include/crossover/abi.h part 4 has them. Each copies its structure in once,
  * works on the copy under xo_mutex, and copies it back whole, on refusal too (with the reason).
  */
-#include "host.h"
+#include "service.h"
 #include <linux/uaccess.h>
 #include <linux/utsname.h>
 #include <generated/utsrelease.h>
@@ -136,14 +136,46 @@ static int h_world_info(void *p)
 	return xo_world_next(info->after, info) ? 0 : -ENOENT;
 }
 
+static int h_service_info(void *p)
+{
+	struct xo_h_service_info *info = p;
+
+	return xo_service_next(info->after, info) ? 0 : -ENOENT;
+}
+
+static int h_conn_info(void *p)
+{
+	struct xo_h_conn_info *info = p;
+
+	return xo_conn_next(info->after, info) ? 0 : -ENOENT;
+}
+
+static int h_qualify(void *p)
+{
+	struct xo_h_qualify *arg = p;
+	struct xo_vm *vm;
+
+	if (!xo_name_valid(arg->name))
+		return XO_REASON_NAME_BAD;
+	vm = xo_vm_by_name(arg->name);
+	return vm ? xo_vmfunc_qualify(vm) : XO_REASON_NOT_ENROLLED;
+}
+
 static const struct {
 	unsigned int cmd;
 	int (*run)(void *arg);
 } table[] = {
-	{ XO_H_VERSION, h_version },	 { XO_H_ENROL, h_enrol },
-	{ XO_H_UNENROL, h_unenrol },	 { XO_H_LINK, h_link },
-	{ XO_H_UNLINK, h_unlink },	 { XO_H_VM_INFO, h_vm_info },
-	{ XO_H_LINK_INFO, h_link_info }, { XO_H_WORLD_INFO, h_world_info },
+	{ XO_H_VERSION, h_version },
+	{ XO_H_ENROL, h_enrol },
+	{ XO_H_UNENROL, h_unenrol },
+	{ XO_H_LINK, h_link },
+	{ XO_H_UNLINK, h_unlink },
+	{ XO_H_VM_INFO, h_vm_info },
+	{ XO_H_LINK_INFO, h_link_info },
+	{ XO_H_WORLD_INFO, h_world_info },
+	{ XO_H_SERVICE_INFO, h_service_info },
+	{ XO_H_CONN_INFO, h_conn_info },
+	{ XO_H_QUALIFY, h_qualify },
 };
 
 union argument {
@@ -154,6 +186,9 @@ union argument {
 	struct xo_h_vm_info vm_info;
 	struct xo_h_link_info link_info;
 	struct xo_h_world_info world_info;
+	struct xo_h_service_info service_info;
+	struct xo_h_conn_info conn_info;
+	struct xo_h_qualify qualify;
 };
 
 /* What the structures rely on to be read through struct head. */
@@ -166,6 +201,9 @@ HEAD_FIRST(struct xo_h_link);
 HEAD_FIRST(struct xo_h_vm_info);
 HEAD_FIRST(struct xo_h_link_info);
 HEAD_FIRST(struct xo_h_world_info);
+HEAD_FIRST(struct xo_h_service_info);
+HEAD_FIRST(struct xo_h_conn_info);
+HEAD_FIRST(struct xo_h_qualify);
 
 static int run(unsigned int i, union argument *arg)
 {

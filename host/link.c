@@ -9,6 +9,7 @@
 #include "host.h"
 #include <linux/slab.h>
 #include "trace.h"
+#include "vmfunc.h"
 
 LIST_HEAD(xo_links);
 
@@ -166,15 +167,44 @@ static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 engi
 	return XO_REASON_NONE;
 }
 
+/* May calls of that VM take that engine? A VM whose kernel is not up cannot be judged yet: then the
+ * engine is the link's, and each connection is judged when it is made. */
+static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
+{
+	switch (engine) {
+	case XO_ENGINE_EXIT:
+		return XO_REASON_NONE;
+	case XO_ENGINE_VMFUNC:
+		return READ_ONCE(caller->up) ? xo_vmfunc_qualify(caller) : XO_REASON_NONE;
+	default:
+		return XO_REASON_ENGINE;
+	}
+}
+
+/* Both sides are told; calls that are under way end as they began. */
+static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
+{
+	if (link->engine == arg->engine)
+		return XO_REASON_LINK_EXISTS;
+	if (arg->slots && arg->slots != link->slots)
+		return XO_REASON_SLOTS_BAD;
+	WRITE_ONCE(link->engine, arg->engine);
+	show(link);
+	xo_services_link_switched(link);
+	arg->id = link->id;
+	arg->switched = 1;
+	return XO_REASON_NONE;
+}
+
 enum xo_reason xo_link_add(struct xo_h_link *arg)
 {
 	u32 slots = arg->slots ?: XO_SLOTS_PER_LINK;
 	struct xo_vm *caller, *callee;
+	enum xo_reason reason;
+	struct xo_link *link;
 
 	if (!xo_name_valid(arg->caller) || !xo_name_valid(arg->callee))
 		return XO_REASON_NAME_BAD;
-	if (arg->engine != XO_ENGINE_EXIT)
-		return XO_REASON_ENGINE;
 	if (slots > XO_SLOTS_PER_LINK)
 		return XO_REASON_SLOTS_BAD;
 	caller = xo_vm_by_name(arg->caller);
@@ -185,8 +215,13 @@ enum xo_reason xo_link_add(struct xo_h_link *arg)
 		return XO_REASON_LINK_SELF;
 	if (READ_ONCE(caller->leaving) || READ_ONCE(callee->leaving))
 		return XO_REASON_VM_DYING;
-	if (find(caller, callee))
-		return XO_REASON_LINK_EXISTS;
+	reason = check_engine(caller, arg->engine);
+	if (reason)
+		return reason;
+	arg->switched = 0;
+	link = find(caller, callee);
+	if (link)
+		return switch_engine(link, arg);
 	return build(caller, callee, arg->engine, slots, &arg->id);
 }
 

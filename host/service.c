@@ -316,16 +316,51 @@ void xo_service_describe(struct xo_service *service, struct xo_service_info *inf
 		memset(&one, 0, sizeof(one));
 		xo_conn_stat(grant->conn, &one);
 		info->connections++;
+		info->calls += one.calls;
 		info->interrupts += one.interrupts;
+		info->restarts += one.restarts;
 	}
 	raw_spin_lock_irq(&xo_service_lock);
+	info->calls += service->stat.calls;
 	info->interrupts += service->stat.interrupts;
+	info->restarts += service->stat.restarts;
 	info->faults = service->stat.faults;
 	info->fault = service->stat.fault;
 	info->revocations = service->stat.revocations;
 	info->revivals = service->stat.revivals;
 	info->live = !service->ended && service->pages.state == XO_PAGES_THERE;
 	raw_spin_unlock_irq(&xo_service_lock);
+}
+
+static struct xo_service *next_service(u64 after)
+{
+	struct xo_service *service, *next = NULL;
+	struct xo_vm *vm;
+
+	list_for_each_entry(vm, &xo_vms, node)
+		list_for_each_entry(service, &vm->services, node)
+			if (service->id > after && (!next || service->id < next->id))
+				next = service;
+	return next;
+}
+
+bool xo_service_next(u64 after, struct xo_h_service_info *info)
+{
+	struct xo_service *service = next_service(after);
+	struct list_head *node;
+
+	if (!service)
+		return false;
+	info->id = service->id;
+	memcpy(info->vm, service->owner->name, sizeof(info->vm));
+	memcpy(info->name, service->name, sizeof(info->name));
+	info->pid = service->pid;
+	info->flags = service->flags;
+	info->pages = service->pages.count;
+	info->grants = 0;
+	list_for_each(node, &service->grants) info->grants++;
+	xo_service_describe(service, &info->info);
+	return true;
 }
 
 /* ---- grants */

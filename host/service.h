@@ -59,7 +59,7 @@ struct xo_service {
 	struct xo_pages pages;
 	bool ended; /* xo_service_lock; set once */
 	struct {
-		u64 interrupts; /* of connections that ended */
+		u64 calls, interrupts, restarts; /* of connections that ended */
 		u64 faults, fault, revocations, revivals;
 	} stat; /* xo_service_lock */
 };
@@ -105,6 +105,7 @@ int xo_service_add(const struct xo_service_spec *spec, u64 *id);
 int xo_service_del(struct xo_vm *owner, u64 id);
 struct xo_service *xo_service_by_id(struct xo_vm *owner, u64 id);
 void xo_service_describe(struct xo_service *service, struct xo_service_info *info);
+bool xo_service_next(u64 after, struct xo_h_service_info *info); /* false: there are no more */
 int xo_grant_add(struct xo_vm *owner, u64 incarnation, const struct xo_request *request);
 int xo_grant_del(struct xo_vm *owner, u64 link, u64 session);
 void xo_services_reap(struct xo_vm *vm);
@@ -124,6 +125,7 @@ void xo_disconnect(struct xo_grant *grant);
 /* Runs or stops it, as service, link and grant let it. xo_service_lock is held. */
 void xo_grant_settle(struct xo_grant *grant);
 struct xo_grant *xo_conn_by_id(struct xo_vm *caller, u64 id);
+bool xo_conn_next(u64 after, struct xo_h_conn_info *info);
 
 /* pages.c */
 int xo_pages_init(struct xo_pages *pages, const struct xo_service_spec *spec);

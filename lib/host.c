@@ -184,9 +184,11 @@ int xo_link(struct xo *x, const char *caller, const char *callee, unsigned int e
 	struct xo_h_link l = { .engine = engine, .slots = slots };
 	int err = link_call(x, XO_H_LINK, "make link", caller, callee, &l);
 
-	if (!err && id)
+	if (err)
+		return err;
+	if (id)
 		*id = l.id;
-	return err;
+	return l.switched;
 }
 
 int xo_unlink(struct xo *x, const char *caller, const char *callee)
@@ -243,4 +245,44 @@ int xo_next_world(struct xo *x, struct xo_h_world_info *world)
 	err = next(x, XO_H_WORLD_INFO, world, "worlds");
 	world->vm[XO_NAME_MAX - 1] = '\0';
 	return err;
+}
+
+int xo_next_service(struct xo *x, struct xo_h_service_info *service)
+{
+	int err = xo_need(x, XO_SIDE_HOST);
+
+	if (err)
+		return err;
+	service->after = service->id;
+	err = next(x, XO_H_SERVICE_INFO, service, "services");
+	service->vm[XO_NAME_MAX - 1] = '\0';
+	service->name[XO_NAME_MAX - 1] = '\0';
+	return err;
+}
+
+int xo_next_conn(struct xo *x, struct xo_h_conn_info *conn)
+{
+	int err = xo_need(x, XO_SIDE_HOST);
+
+	if (err)
+		return err;
+	conn->after = conn->id;
+	err = next(x, XO_H_CONN_INFO, conn, "connections");
+	conn->caller[XO_NAME_MAX - 1] = '\0';
+	conn->callee[XO_NAME_MAX - 1] = '\0';
+	conn->name[XO_NAME_MAX - 1] = '\0';
+	return err;
+}
+
+int xo_qualify(struct xo *x, const char *name)
+{
+	struct xo_h_qualify q = { 0 };
+	int err = xo_need(x, XO_SIDE_HOST);
+
+	if (!err)
+		err = xo_put_name(x, q.name, name);
+	if (err)
+		return err;
+	err = host_call(x, XO_H_QUALIFY, &q);
+	return err ? xo_host_refused(x, err, q.reason, "judge VM", name) : 0;
 }

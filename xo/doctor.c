@@ -8,29 +8,18 @@
 #include <unistd.h>
 #include "btf.h"
 #include "common.h"
+#include "doctor.h"
 #include "json.h"
 #include "policy.h"
-
-struct finding {
-	char found[600]; /* what was seen, for a person */
-};
-
-struct condition {
-	const char *name;
-	bool (*holds)(struct finding *f);
-	const char *remedy; /* what to do where it does not hold */
-	bool gate;	    /* without it, those behind cannot be told */
-};
 
 static const char help[] =
 	"usage: xo doctor [--host | --guest] [--json]\n\n"
 	"Checks what CrossOver needs on this machine, and says what to do where something is\n"
-	"missing. Without an option it finds out whether this is a host or a VM. Exit status 0:\n"
-	"all is well, 1: something is missing.\n";
+	"missing. Without an option it finds out whether this is a host or a VM. What only the\n"
+	"engine vmfunc needs is told with 'no'. Exit status 0: all is well, 1: something is "
+	"missing.\n";
 
-/* Note what was seen; returns `ok`. */
-__attribute__((format(printf, 3, 4))) static bool found(struct finding *f, bool ok, const char *fmt,
-							...)
+bool xo_found(struct finding *f, bool ok, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -40,8 +29,7 @@ __attribute__((format(printf, 3, 4))) static bool found(struct finding *f, bool 
 	return ok;
 }
 
-/* First line of a small file, without its end; false if it cannot be read. */
-static bool first_line(const char *path, char *text, int size)
+bool xo_first_line(const char *path, char *text, int size)
 {
 	FILE *f = fopen(path, "re");
 	bool ok;
@@ -85,7 +73,7 @@ static bool cpu_has(const char *word)
 
 static bool is_root(struct finding *f)
 {
-	return found(f, geteuid() == 0, "user %d", (int)geteuid());
+	return xo_found(f, geteuid() == 0, "user %d", (int)geteuid());
 }
 
 static bool has_device(struct finding *f)
@@ -93,10 +81,10 @@ static bool has_device(struct finding *f)
 	struct stat st;
 
 	if (stat(XO_DEVICE, &st) < 0)
-		return found(f, false, "%s", strerror(errno));
+		return xo_found(f, false, "%s", strerror(errno));
 	if (!S_ISCHR(st.st_mode))
-		return found(f, false, "it is no device");
-	return found(f, (st.st_mode & 077) == 0, "mode %03o", st.st_mode & 0777);
+		return xo_found(f, false, "it is no device");
+	return xo_found(f, (st.st_mode & 077) == 0, "mode %03o", st.st_mode & 0777);
 }
 
 static bool revision_of(struct finding *f, enum xo_side side)
@@ -105,12 +93,12 @@ static bool revision_of(struct finding *f, enum xo_side side)
 	bool ok;
 
 	if (!x)
-		return found(f, false, "no memory");
+		return xo_found(f, false, "no memory");
 	ok = xo_open(x, side, NULL) == 0;
 	if (ok)
-		found(f, true, "%u", xo_revision());
+		xo_found(f, true, "%u", xo_revision());
 	else
-		found(f, false, "%s", xo_error(x));
+		xo_found(f, false, "%s", xo_error(x));
 	xo_free(x);
 	return ok;
 }
@@ -121,14 +109,14 @@ static bool has_vmx(struct finding *f)
 {
 	bool vmx = cpu_has("vmx");
 
-	return found(f, vmx, vmx ? "vmx" : cpu_has("svm") ? "an AMD processor" : "no vmx");
+	return xo_found(f, vmx, vmx ? "vmx" : cpu_has("svm") ? "an AMD processor" : "no vmx");
 }
 
 static bool has_kvm(struct finding *f)
 {
 	if (!exists("/sys/module/kvm_intel"))
-		return found(f, false, "kvm_intel is not loaded");
-	return found(f, exists("/dev/kvm"), "%s", exists("/dev/kvm") ? "loaded" : "no /dev/kvm");
+		return xo_found(f, false, "kvm_intel is not loaded");
+	return xo_found(f, exists("/dev/kvm"), "%s", exists("/dev/kvm") ? "loaded" : "no /dev/kvm");
 }
 
 static bool kernel_is_known(struct finding *f)
@@ -136,8 +124,8 @@ static bool kernel_is_known(struct finding *f)
 	struct utsname u;
 
 	if (uname(&u))
-		return found(f, false, "%s", strerror(errno));
-	return found(f, !strncmp(u.release, "6.1.", 4) || !strncmp(u.release, "6.12.", 5), "%s",
+		return xo_found(f, false, "%s", strerror(errno));
+	return xo_found(f, !strncmp(u.release, "6.1.", 4) || !strncmp(u.release, "6.12.", 5), "%s",
 		     u.release);
 }
 
@@ -145,9 +133,9 @@ static bool has_ftrace(struct finding *f)
 {
 	char text[16];
 
-	if (!first_line("/proc/sys/kernel/ftrace_enabled", text, sizeof(text)))
-		return found(f, false, "this kernel has none");
-	return found(f, !strcmp(text, "1"), "ftrace_enabled=%s", text);
+	if (!xo_first_line("/proc/sys/kernel/ftrace_enabled", text, sizeof(text)))
+		return xo_found(f, false, "this kernel has none");
+	return xo_found(f, !strcmp(text, "1"), "ftrace_enabled=%s", text);
 }
 
 /* The functions of KVM that crossover.ko hooks or calls by name (host/compat.h). */
@@ -155,6 +143,7 @@ static const struct {
 	const char *name, *signature;
 } used[] = {
 	{ "kvm_load_host_xsave_state", "void (struct kvm_vcpu *)" },
+	{ "kvm_load_guest_xsave_state", "void (struct kvm_vcpu *)" },
 	{ "kvm_apic_send_ipi", "void (struct kvm_lapic *, u32, u32)" },
 };
 
@@ -166,14 +155,14 @@ static bool signatures_hold(struct finding *f)
 	int err;
 
 	if (!b)
-		return found(f, false, "/sys/kernel/btf/kvm: %s", strerror(errno));
+		return xo_found(f, false, "/sys/kernel/btf/kvm: %s", strerror(errno));
 	for (size_t i = 0; ok && i < sizeof(used) / sizeof(*used); i++) {
 		err = xo_btf_signature(b, used[i].name, text, sizeof(text));
 		ok = !err && !strcmp(text, used[i].signature);
-		found(f, ok, "%s: %s", used[i].name, err ? strerror(-err) : text);
+		xo_found(f, ok, "%s: %s", used[i].name, err ? strerror(-err) : text);
 	}
 	if (ok)
-		found(f, true, "%zu functions as expected", sizeof(used) / sizeof(*used));
+		xo_found(f, true, "%zu functions as expected", sizeof(used) / sizeof(*used));
 	xo_btf_close(b);
 	return ok;
 }
@@ -182,7 +171,7 @@ static bool has_host_module(struct finding *f)
 {
 	bool ok = exists("/sys/module/crossover");
 
-	return found(f, ok, ok ? "loaded" : "not loaded");
+	return xo_found(f, ok, ok ? "loaded" : "not loaded");
 }
 
 static bool host_revision(struct finding *f)
@@ -198,29 +187,38 @@ static bool built_for_this(struct finding *f)
 	bool ok = false;
 
 	if (!x || uname(&u) || xo_open(x, XO_SIDE_HOST, NULL) || xo_host_version(x, &v))
-		found(f, false, "%s", x ? xo_error(x) : "no memory");
+		xo_found(f, false, "%s", x ? xo_error(x) : "no memory");
 	else
-		ok = found(f, !strcmp(v.build, u.release), "%s", v.build);
+		ok = xo_found(f, !strcmp(v.build, u.release), "%s", v.build);
 	xo_free(x);
 	return ok;
 }
 
 static const struct condition host_list[] = {
-	{ "root", is_root, "run xo as root", false },
+	{ "root", is_root, "run xo as root", NEEDED },
 	{ "Intel VMX", has_vmx, "use an Intel processor, with VMX switched on in its firmware",
-	  false },
-	{ "KVM", has_kvm, "run: modprobe kvm_intel", false },
+	  NEEDED },
+	{ "KVM", has_kvm, "run: modprobe kvm_intel", NEEDED },
 	{ "kernel", kernel_is_known,
-	  "boot a 6.1 or 6.12 kernel: others are not known to crossover.ko", false },
-	{ "ftrace", has_ftrace, "run: sysctl kernel.ftrace_enabled=1", false },
+	  "boot a 6.1 or 6.12 kernel: others are not known to crossover.ko", NEEDED },
+	{ "ftrace", has_ftrace, "run: sysctl kernel.ftrace_enabled=1", NEEDED },
 	{ "KVM signatures", signatures_hold,
 	  "load kvm (its BTF must be readable), and use the kernel that crossover.ko is for",
-	  false },
+	  NEEDED },
 	{ "host module", has_host_module, "run: modprobe crossover (or insmod crossover.ko)",
-	  true },
-	{ "/dev/crossover", has_device, "reload crossover.ko; the mode must be 600", false },
-	{ "revision", host_revision, "install xo and crossover.ko of one build, reload", true },
-	{ "module's kernel", built_for_this, "build crossover.ko for the running kernel", false },
+	  GATE },
+	{ "/dev/crossover", has_device, "reload crossover.ko; the mode must be 600", NEEDED },
+	{ "revision", host_revision, "install xo and crossover.ko of one build, reload", GATE },
+	{ "module's kernel", built_for_this, "build crossover.ko for the running kernel", NEEDED },
+	{ "VMFUNC", xo_has_vmfunc, "engine vmfunc needs Haswell or later; use --engine exit",
+	  OPTIONAL },
+	{ "execute-only pages", xo_has_execute_only, "engine vmfunc needs them; use --engine exit",
+	  OPTIONAL },
+	{ "INVEPT, global", xo_has_invept, "engine vmfunc needs it; use --engine exit", OPTIONAL },
+	{ "no leaks by speculation", xo_keeps_secrets,
+	  "over vmfunc a caller could read what a service left in the processor's caches and "
+	  "buffers: link only VMs that trust each other that far with --engine vmfunc",
+	  OPTIONAL },
 };
 
 /* ------------------------------------------------------------------ a VM */
@@ -229,7 +227,7 @@ static bool has_guest_module(struct finding *f)
 {
 	bool ok = exists("/sys/module/crossover_guest");
 
-	return found(f, ok, ok ? "loaded" : "not loaded");
+	return xo_found(f, ok, ok ? "loaded" : "not loaded");
 }
 
 static bool guest_revision(struct finding *f)
@@ -244,7 +242,7 @@ static struct xo *ask_guest(struct finding *f, struct xo_g_version *v)
 
 	if (x && !xo_open(x, XO_SIDE_GUEST, NULL) && !xo_guest_version(x, v))
 		return x;
-	found(f, false, "%s", x ? xo_error(x) : "no memory");
+	xo_found(f, false, "%s", x ? xo_error(x) : "no memory");
 	xo_free(x);
 	return NULL;
 }
@@ -258,8 +256,8 @@ static bool host_agrees(struct finding *f)
 	if (!x)
 		return false;
 	if (!v.host_revision)
-		return found(f, false, "the host does not answer");
-	return found(f, v.host_revision == xo_revision(), "%u", v.host_revision);
+		return xo_found(f, false, "the host does not answer");
+	return xo_found(f, v.host_revision == xo_revision(), "%u", v.host_revision);
 }
 
 static bool is_enrolled(struct finding *f)
@@ -271,8 +269,8 @@ static bool is_enrolled(struct finding *f)
 	if (!x)
 		return false;
 	if (!v.wid)
-		return found(f, false, "no");
-	return found(f, true, "as %s, world %llu", v.name, (unsigned long long)v.wid);
+		return xo_found(f, false, "no");
+	return xo_found(f, true, "as %s, world %llu", v.name, (unsigned long long)v.wid);
 }
 
 static bool has_links(struct finding *f)
@@ -289,7 +287,7 @@ static bool has_links(struct finding *f)
 		up += l.peer_wid != 0;
 	}
 	xo_free(x);
-	return found(f, all && up == all, "%u, %u with the peer's module up", all, up);
+	return xo_found(f, all && up == all, "%u, %u with the peer's module up", all, up);
 }
 
 /* Only a callee needs one. */
@@ -307,72 +305,96 @@ static bool has_policy(struct finding *f)
 		callee = l.role == XO_ROLE_CALLEE;
 	xo_free(x);
 	if (!callee)
-		return found(f, true, "not needed, nobody may call into this VM");
+		return xo_found(f, true, "not needed, nobody may call into this VM");
 	p = xo_policy_load(XO_POLICY_FILE, f->found, sizeof(f->found));
 	if (!p)
 		return false;
 	xo_policy_free(p);
-	return found(f, true, XO_POLICY_FILE);
+	return xo_found(f, true, XO_POLICY_FILE);
 }
 
 static const struct condition guest_list[] = {
-	{ "root", is_root, "run xo as root", false },
+	{ "root", is_root, "run xo as root", NEEDED },
 	{ "guest module", has_guest_module,
-	  "run: modprobe crossover_guest (or insmod crossover_guest.ko)", true },
-	{ "/dev/crossover", has_device, "reload crossover_guest.ko; the mode must be 600", false },
+	  "run: modprobe crossover_guest (or insmod crossover_guest.ko)", GATE },
+	{ "/dev/crossover", has_device, "reload crossover_guest.ko; the mode must be 600", NEEDED },
 	{ "revision", guest_revision, "install xo and crossover_guest.ko of one build, reload",
-	  true },
+	  GATE },
 	{ "host's revision", host_agrees,
-	  "load crossover.ko in the host, of the same build, and enrol this VM there", false },
-	{ "enrolled", is_enrolled, "on the host, run: xo enrol NAME", false },
+	  "load crossover.ko in the host, of the same build, and enrol this VM there", NEEDED },
+	{ "enrolled", is_enrolled, "on the host, run: xo enrol NAME", NEEDED },
 	{ "links", has_links,
-	  "on the host, run: xo link CALLER CALLEE; load crossover_guest.ko in both VMs", false },
+	  "on the host, run: xo link CALLER CALLEE; load crossover_guest.ko in both VMs", NEEDED },
 	{ "policy", has_policy, "write it (crossover-policy(5)), then run: xo serve --check",
-	  false },
+	  NEEDED },
 };
 
 /* ------------------------------------------------------------------ the command */
 
-/* One line of the report; `after` names the missing gate before it, if there is one. */
-static bool report(const struct condition *c, const char *after, struct xo_table *t,
-		   json_object *out)
+/* Where the lines of the report go. */
+struct report {
+	struct xo_table table;
+	json_object *out;
+};
+
+static void line(struct report *r, const char *name, bool ok, const char *word, const char *found,
+		 const char *remedy)
+{
+	json_object *o = xo_json_add(r->out);
+
+	xo_cell(&r->table, "%s", name);
+	xo_cell(&r->table, "%s", word);
+	if (remedy)
+		xo_cell(&r->table, "%s; %s", found, remedy);
+	else
+		xo_cell(&r->table, "%s", found);
+	xo_json_string(o, "name", name);
+	xo_json_bool(o, "ok", ok);
+	xo_json_string(o, "found", found);
+	if (remedy)
+		xo_json_string(o, "remedy", remedy);
+}
+
+/* `after` names the missing gate before it, if there is one. */
+static bool examine_one(const struct condition *c, const char *after, struct report *r)
 {
 	struct finding f = { "" };
 	bool ok = !after && c->holds(&f);
-	json_object *o = xo_json_add(out);
 
 	if (after)
-		found(&f, false, "not checked: needs '%s'", after);
-	xo_cell(t, "%s", c->name);
-	xo_cell(t, "%s", ok ? "ok" : after ? "-" : "MISSING");
-	if (ok || after)
-		xo_cell(t, "%s", f.found);
-	else
-		xo_cell(t, "%s; %s", f.found, c->remedy);
-	xo_json_string(o, "name", c->name);
-	xo_json_bool(o, "ok", ok);
-	xo_json_string(o, "found", f.found);
-	if (!ok && !after)
-		xo_json_string(o, "remedy", c->remedy);
+		xo_found(&f, false, "not checked: needs '%s'", after);
+	line(r, c->name, ok,
+	     ok			     ? "ok"
+	     : after		     ? "-"
+	     : c->weight == OPTIONAL ? "no"
+				     : "MISSING",
+	     f.found, ok || after ? NULL : c->remedy);
 	return ok;
+}
+
+static void vm_line(void *to, const char *name, bool ok, const char *found, const char *remedy)
+{
+	line(to, name, ok, ok ? "ok" : "no", found, remedy);
 }
 
 static int examine(const struct condition *list, size_t count, json_object *root)
 {
-	struct xo_table t = { .align = "lll", .columns = 3 };
-	json_object *out = xo_json_array(root, "conditions");
+	struct report r = { .table = { .align = "lll", .columns = 3 },
+			    .out = xo_json_array(root, "conditions") };
 	const char *after = NULL;
 	int status = XO_OK;
 
-	xo_row(&t, "CONDITION", "RESULT", "FOUND");
+	xo_row(&r.table, "CONDITION", "RESULT", "FOUND");
 	for (size_t i = 0; i < count; i++) {
-		if (report(&list[i], after, &t, out))
+		if (examine_one(&list[i], after, &r) || list[i].weight == OPTIONAL)
 			continue;
 		status = XO_REFUSED;
-		if (list[i].gate && !after)
+		if (list[i].weight == GATE && !after)
 			after = list[i].name;
 	}
-	xo_table_finish(&t, !root, "");
+	if (list == host_list && !after)
+		xo_judge_vms(vm_line, &r);
+	xo_table_finish(&r.table, !root, "");
 	xo_json_print(root);
 	return status;
 }

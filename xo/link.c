@@ -6,9 +6,22 @@
 static const char help[] =
 	"usage: xo link [--engine ENGINE] [--slots N] CALLER CALLEE\n\n"
 	"Permits the enrolled VM CALLER to call into the enrolled VM CALLEE (on the host, as\n"
-	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`.\n\n"
-	"  --engine ENGINE  how calls cross: exit (the default)\n"
+	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`. On a link that\n"
+	"is there, changes its engine; calls in flight end as they began, none is lost.\n\n"
+	"  --engine ENGINE  how calls cross: exit (the default), by VM exits and interrupts;\n"
+	"                   vmfunc, calls of services (xo_service_create(3)) without an exit,\n"
+	"                   and `xo sh` still by exits\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
+
+/* What was done, and what it means for whom. */
+static void tell(uint64_t id, const char *caller, const char *callee, unsigned int engine,
+		 bool switched)
+{
+	printf("link %llu: %s may call %s, engine %s%s\n", (unsigned long long)id, caller, callee,
+	       xo_engine_name(engine), switched ? " (switched)" : "");
+	if (engine == XO_ENGINE_VMFUNC)
+		puts("services are called without exits; system calls (xo sh) still go by exit");
+}
 
 static unsigned int to_slots(const char *s)
 {
@@ -24,10 +37,10 @@ int xo_cmd_link(int argc, char **argv)
 						 { "slots", required_argument, NULL, 's' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	unsigned int engine = XO_ENGINE_EXIT, slots = XO_SLOTS_PER_LINK;
+	unsigned int engine = XO_ENGINE_EXIT, slots = 0;
 	const char *caller, *callee;
 	uint64_t id = 0;
-	int status, c;
+	int status, c, done;
 	struct xo *x;
 
 	while ((c = xo_option(argc, argv, ":e:s:h", options, help, &status)) >= 0) {
@@ -45,10 +58,10 @@ int xo_cmd_link(int argc, char **argv)
 	x = xo_cli_open(argv[0], XO_SIDE_HOST);
 	if (!x)
 		return XO_REFUSED;
-	if (xo_link(x, caller, callee, engine, slots, &id) < 0)
+	done = xo_link(x, caller, callee, engine, slots, &id);
+	if (done < 0)
 		return xo_cli_fail(argv[0], x);
-	printf("link %llu: %s may call %s, engine %s\n", (unsigned long long)id, caller, callee,
-	       xo_engine_name(engine));
+	tell(id, caller, callee, engine, done > 0);
 	xo_free(x);
 	return XO_OK;
 }

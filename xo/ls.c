@@ -4,11 +4,11 @@
 #include "common.h"
 #include "json.h"
 
-static const char help[] =
-	"usage: xo ls [--json]\n\n"
-	"On the host: lists the enrolled VMs, the links and the worlds. In a VM: the VM's own\n"
-	"name and its links. Needs root.\n\n"
-	"  --json  the same as one JSON object, for programs\n";
+static const char help[] = "usage: xo ls [--json]\n\n"
+			   "On the host: lists the enrolled VMs, the links, the services and the "
+			   "worlds. In a VM: the VM's own\n"
+			   "name and its links. Needs root.\n\n"
+			   "  --json  the same as one JSON object, for programs\n";
 
 static const char *role_name(unsigned int role)
 {
@@ -82,6 +82,36 @@ static int list_links(struct xo *x, json_object *out)
 	return err;
 }
 
+static int list_services(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "rllrrrl", .columns = 7 };
+	struct xo_h_service_info s = { 0 };
+	int err;
+
+	xo_row(&t, "SERVICE", "VM", "NAME", "PID", "PAGES", "CONNECTIONS", "STATE");
+	while ((err = xo_next_service(x, &s)) > 0) {
+		json_object *o = xo_json_add(out);
+
+		xo_json_number(o, "id", s.id);
+		xo_json_string(o, "vm", s.vm);
+		xo_json_string(o, "name", s.name);
+		xo_json_signed(o, "claimed_pid", s.pid);
+		xo_json_number(o, "pages", s.pages);
+		xo_json_number(o, "grants", s.grants);
+		xo_json_number(o, "connections", s.info.connections);
+		xo_json_bool(o, "live", s.info.live);
+		xo_cell(&t, "%llu", (unsigned long long)s.id);
+		xo_cell(&t, "%s", s.vm);
+		xo_cell(&t, "%s", s.name);
+		xo_cell(&t, "%d", s.pid);
+		xo_cell(&t, "%u", s.pages);
+		xo_cell(&t, "%llu", (unsigned long long)s.info.connections);
+		xo_cell(&t, "%s", s.info.live ? "live" : "revoked");
+	}
+	xo_table_finish(&t, !out, "no service for the engine vmfunc");
+	return err;
+}
+
 static int list_worlds(struct xo *x, json_object *out)
 {
 	struct xo_table t = { .align = "rllr", .columns = 4 };
@@ -113,6 +143,10 @@ static int list_host(struct xo *x, json_object *root)
 		putchar('\n');
 	if (!err)
 		err = list_links(x, xo_json_array(root, "links"));
+	if (!root && !err)
+		putchar('\n');
+	if (!err)
+		err = list_services(x, xo_json_array(root, "services"));
 	if (!root && !err)
 		putchar('\n');
 	return err ? err : list_worlds(x, xo_json_array(root, "worlds"));

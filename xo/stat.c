@@ -8,7 +8,9 @@
 static const char help[] =
 	"usage: xo stat [--json]\n\n"
 	"On the host: per link, calls by how they ended, the VM exits that they took and the\n"
-	"interrupts sent; per VM, its exits, hypercalls and pinned pages. In a VM: per link,\n"
+	"interrupts sent; per service and connection over vmfunc, calls (as the callers' memory\n"
+	"says), interruptions, faults; per VM, its exits, hypercalls and pinned pages. In a VM: "
+	"per link,\n"
 	"calls and bytes; and the system calls of routed programs by where they ran. Those that\n"
 	"the router does not know are refused with ENOSYS and named. Needs root.\n\n"
 	"  --json  the same as one JSON object, for programs\n";
@@ -31,6 +33,22 @@ static void text(struct xo_table *t, json_object *o, const char *key, const char
 {
 	xo_cell(t, "%s", value);
 	xo_json_string(o, key, value);
+}
+
+/* The last fault of a service: what it did, and where. */
+static void fault(struct xo_table *t, json_object *o, uint64_t code)
+{
+	static const char *const names[] = { "-",	"memory",      "exception", "opcode",
+					     "syscall", "instruction", "gate" };
+	uint64_t kind = code >> 56, rip = code & (UINT64_MAX >> 8);
+	const char *name = kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
+
+	if (code)
+		xo_cell(t, "%s at %#llx", name, (unsigned long long)rip);
+	else
+		xo_cell(t, "-");
+	xo_json_string(o, "last_fault", name);
+	xo_json_number(o, "last_fault_rip", rip);
 }
 
 /* ------------------------------------------------------------------ on the host */
@@ -84,6 +102,88 @@ static int stat_vms(struct xo *x, json_object *out)
 		numbers(&t, o, n, 6);
 	}
 	xo_table_finish(&t, !out, "no VM is enrolled (xo enrol NAME)");
+	return err;
+}
+
+static int stat_services(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "llrrrrrrl", .columns = 9 };
+	struct xo_h_service_info s = { 0 };
+	int err;
+
+	xo_row(&t, "VM", "SERVICE", "CALLS-AWAY", "INTERRUPTS", "RESTARTS", "FAULTS", "REVOCATIONS",
+	       "REVIVALS", "LAST-FAULT");
+	while ((err = xo_next_service(x, &s)) > 0) {
+		const struct number n[] = {
+			{ "calls", s.info.calls },
+			{ "interrupts", s.info.interrupts },
+			{ "restarts", s.info.restarts },
+			{ "faults", s.info.faults },
+			{ "revocations", s.info.revocations },
+			{ "revivals", s.info.revivals },
+		};
+		json_object *o = xo_json_add(out);
+
+		text(&t, o, "vm", s.vm);
+		text(&t, o, "name", s.name);
+		numbers(&t, o, n, 6);
+		fault(&t, o, s.info.fault);
+	}
+	xo_table_finish(&t, !out, "no service for the engine vmfunc");
+	return err;
+}
+
+static int stat_conns(struct xo *x, json_object *out)
+{
+	struct xo_table t = { .align = "lllrrrrrl", .columns = 9 };
+	struct xo_h_conn_info c = { 0 };
+	int err;
+
+	xo_row(&t, "CALLER", "CALLEE", "SERVICE", "PID", "SLOTS", "CALLS-AWAY", "INTERRUPTS",
+	       "RESTARTS", "STATE");
+	while ((err = xo_next_conn(x, &c)) > 0) {
+		const struct number n[] = {
+			{ "slots", c.slots },
+			{ "calls", c.info.calls },
+			{ "interrupts", c.info.interrupts },
+			{ "restarts", c.info.restarts },
+		};
+		json_object *o = xo_json_add(out);
+
+		xo_json_number(o, "id", c.id);
+		xo_json_number(o, "link", c.link);
+		text(&t, o, "caller", c.caller);
+		text(&t, o, "callee", c.callee);
+		text(&t, o, "service", c.name);
+		xo_cell(&t, "%d", c.pid);
+		xo_json_signed(o, "claimed_pid", c.pid);
+		numbers(&t, o, n, 4);
+		xo_json_number(o, "faults", c.info.faults);
+		xo_json_bool(o, "live", c.info.live);
+		xo_cell(&t, "%s", c.info.live ? "live" : "stopped");
+	}
+	xo_table_finish(&t, !out, "no connection to a service over vmfunc");
+	return err;
+}
+
+static int stat_host(struct xo *x, json_object *root)
+{
+	static const struct {
+		const char *key;
+		int (*list)(struct xo *x, json_object *out);
+	} parts[] = {
+		{ "links", stat_links },
+		{ "services", stat_services },
+		{ "connections", stat_conns },
+		{ "vms", stat_vms },
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts) && !err; i++) {
+		if (!root && i)
+			putchar('\n');
+		err = parts[i].list(x, xo_json_array(root, parts[i].key));
+	}
 	return err;
 }
 
@@ -161,18 +261,15 @@ static int stat_routes(struct xo *x, json_object *out)
 	return err;
 }
 
-static int stat_all(struct xo *x, json_object *root)
+static int stat_guest(struct xo *x, json_object *root)
 {
-	bool host = xo_side(x) == XO_SIDE_HOST;
-	json_object *links = xo_json_array(root, "links");
-	json_object *second = xo_json_array(root, host ? "vms" : "calls");
-	int err = host ? stat_links(x, links) : stat_guest_links(x, links);
+	int err = stat_guest_links(x, xo_json_array(root, "links"));
 
 	if (err)
 		return err;
 	if (!root)
 		putchar('\n');
-	return host ? stat_vms(x, second) : stat_routes(x, second);
+	return stat_routes(x, xo_json_array(root, "calls"));
 }
 
 int xo_cmd_stat(int argc, char **argv)
@@ -189,7 +286,7 @@ int xo_cmd_stat(int argc, char **argv)
 		return XO_REFUSED;
 	if (as_json)
 		root = xo_json_new();
-	if (stat_all(x, root) < 0) {
+	if ((xo_side(x) == XO_SIDE_HOST ? stat_host(x, root) : stat_guest(x, root)) < 0) {
 		json_object_put(root);
 		return xo_cli_fail(argv[0], x);
 	}

@@ -135,7 +135,9 @@ struct xo_request_page {
 /* How a service and its connections fare. */
 struct xo_service_info {
 	__u64 connections; /* now */
+	__u64 calls;	   /* that came back, as the callers' own memory says: their claim */
 	__u64 interrupts;  /* exits while away */
+	__u64 restarts;	   /* of those, before the call had begun */
 	__u64 faults;	   /* calls that the service ended badly */
 	__u64 fault;	   /* the last of them: XO_GATE_FAULT_* << 56 | RIP (gate.h) */
 	__u64 revocations; /* its pages moved or went */
@@ -328,8 +330,12 @@ struct xo_h_link {
 	__u32 slots;  /* 0: XO_SLOTS_PER_LINK */
 	char caller[XO_NAME_MAX];
 	char callee[XO_NAME_MAX];
-	__u64 id; /* out */
+	__u64 id;	/* out */
+	__u32 switched; /* out: 1: the link was there, and its engine was changed */
+	__u32 reserved;
 };
+/* On a link that is there: changes its engine, with calls in flight and none lost (slots: 0, or as
+ * many as it has). */
 #define XO_H_LINK   _IOWR(XO_IOC, 0x03, struct xo_h_link)
 #define XO_H_UNLINK _IOWR(XO_IOC, 0x04, struct xo_h_link) /* caller, callee only */
 
@@ -386,6 +392,45 @@ struct xo_h_world_info {
 	char vm[XO_NAME_MAX];
 };
 #define XO_H_WORLD_INFO _IOWR(XO_IOC, 0x07, struct xo_h_world_info)
+
+struct xo_h_service_info {
+	__u32 revision;
+	__u32 reason;
+	__u64 after; /* in: id of the last one */
+	__u64 id;
+	char vm[XO_NAME_MAX]; /* of its owner */
+	char name[XO_NAME_MAX];
+	__s32 pid;    /* the owner, as claimed by its kernel */
+	__u32 flags;  /* XO_SERVICE_* */
+	__u32 pages;  /* declared */
+	__u32 grants; /* sessions that may use it */
+	struct xo_service_info info;
+};
+#define XO_H_SERVICE_INFO _IOWR(XO_IOC, 0x08, struct xo_h_service_info)
+
+struct xo_h_conn_info {
+	__u32 revision;
+	__u32 reason;
+	__u64 after; /* in: id of the last one */
+	__u64 id;
+	__u64 link;
+	__u64 service;
+	char caller[XO_NAME_MAX];
+	char callee[XO_NAME_MAX];
+	char name[XO_NAME_MAX]; /* the service's */
+	__s32 pid;		/* the caller, as claimed by its kernel */
+	__u32 slots;
+	struct xo_service_info info; /* of this connection alone */
+};
+#define XO_H_CONN_INFO _IOWR(XO_IOC, 0x09, struct xo_h_conn_info)
+
+/* May that VM call over `vmfunc`? 0, or refused with the reason. */
+struct xo_h_qualify {
+	__u32 revision;
+	__u32 reason;
+	char name[XO_NAME_MAX];
+};
+#define XO_H_QUALIFY _IOWR(XO_IOC, 0x0a, struct xo_h_qualify)
 
 /* ------------------------------------------------------------------ part 5: guest ioctls
  *

@@ -134,7 +134,8 @@ int xo_unenrol(struct xo *x, const char *name);
 
 /*
  * Permit `caller` to call `callee`. `engine`: enum xo_engine; `slots`: calls under way at once, 0
- * for XO_SLOTS_PER_LINK. `id`, if not NULL: the link's id.
+ * for XO_SLOTS_PER_LINK. `id`, if not NULL: the link's id. 0: the link was made; 1: it was there
+ * with another engine, which was changed, with calls in flight and none lost.
  * NAME_BAD, NOT_ENROLLED, LINK_SELF, LINK_EXISTS, LINKS_FULL, ENGINE, SLOTS_BAD, NO_GPA, ...
  */
 int xo_link(struct xo *x, const char *caller, const char *callee, unsigned int engine,
@@ -154,6 +155,11 @@ int xo_unlink(struct xo *x, const char *caller, const char *callee);
 int xo_next_vm(struct xo *x, struct xo_h_vm_info *vm);
 int xo_next_link(struct xo *x, struct xo_h_link_info *link);
 int xo_next_world(struct xo *x, struct xo_h_world_info *world);
+int xo_next_service(struct xo *x, struct xo_h_service_info *service);
+int xo_next_conn(struct xo *x, struct xo_h_conn_info *conn);
+
+/* May the VM call over the engine `vmfunc`? 0, or a negative errno with the reason why not. */
+int xo_qualify(struct xo *x, const char *name);
 
 /* ------------------------------------------------------------------ in a VM
  *
