@@ -5,24 +5,17 @@
  */
 #include <linux/module.h>
 #include <linux/random.h>
-#include <crossover/abi.h>
+#include "hostile.h"
 
-struct answer {
-	long rax;
-	u64 rcx;
-	u64 rdx;
-};
-
-static struct answer hypercall(u64 op, u64 rbx, u64 rcx, u64 rdx, u64 rsi)
-{
-	struct answer a = { .rax = (long)(XO_HC_BASE + op), .rcx = rcx, .rdx = rdx };
-
-	asm volatile("vmcall"
-		     : "+a"(a.rax), "+c"(a.rcx), "+d"(a.rdx)
-		     : "b"(rbx), "S"(rsi)
-		     : "memory");
-	return a;
-}
+static ulong link;
+module_param(link, ulong, 0444);
+MODULE_PARM_DESC(link, "id of a link of this VM, for requests");
+static bool callee;
+module_param(callee, bool, 0444);
+MODULE_PARM_DESC(callee, "this VM is the link's callee: offer, grant, and leave it all behind");
+static bool quit;
+module_param(quit, bool, 0444);
+MODULE_PARM_DESC(quit, "ask for something, and reset this VM before it can be answered");
 
 /* Registers worlds until the host refuses; tells how many it got, then gives them back. */
 static void worlds_until_refused(void)
@@ -76,7 +69,7 @@ static void malformed(void)
 {
 	unsigned int op, accepted = 0;
 
-	for (op = 9; op < 4096; op++)
+	for (op = XO_HC_REQUEST + 1; op < 4096; op++)
 		accepted += !hypercall(op, op, op, op, op).rax;
 	accepted += !hypercall(0, 0, 0, 0, 0).rax;
 	pr_info("xo_hostile: unknown operations accepted %u\n", accepted);
@@ -89,10 +82,14 @@ static void malformed(void)
 
 static int __init hostile_init(void)
 {
+	if (quit)
+		return hostile_quit();
+	if (callee)
+		return hostile_owner(link);
 	malformed();
 	worlds_until_refused();
 	forged_calls(20000);
-	return 0;
+	return hostile_requests(link);
 }
 
 static void __exit hostile_exit(void)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+# A guest kernel that asks the host for services, grants and connections it has no right to, with
+# addresses, sizes and numbers that cannot be, to every quota, and is reset while the host works
+# for it, must never harm host or other VMs, get what is not its own, or leave anything behind.
+. /opt/crossover/test/lab/lib.sh
+up
+id=$(xo ls --json | jq '.links[0].id')
+services() { xo ls --json | jq '.services | length'; }
+# until there are N services, since what a kernel leaves is cleared away behind it
+services_are() {
+	for _ in $(seq 40); do [ "$(services)" = "$2" ] && return; sleep 0.25; done
+	fail "$1: $(services) services, expected $2"
+}
+said=
+load() { local v=$1; shift; vm "$v" insmod $KO/xo_hostile.ko "$@" || fail "insmod xo_hostile $*"; said=$(vm "$v" dmesg | grep xo_hostile); echo "$said"; }
+says() { echo "$said" | grep -qE "hostile: $1" || fail "the host answered otherwise than: $1"; }
+dmesg -c >/dev/null
+
+load mgr link="$id"
+says 'bad request addresses 5 of 5 refused'
+says 'requests from nowhere 4 of 4 let the next one in'
+says 'second request (0|-16)$'
+says 'no operation -22$'
+says 'reserved field -22$'
+for what in 'bad name' 'no pages' 'writable and executable' 'odd protection' 'the board' 'a device' 'no memory'; do
+	says "$what -22\$"
+done
+says 'too many pages -7$'
+says 'grant as a caller -2$'
+says 'attach without a grant -13$'
+says "others' objects -2 -2 -2 -2 -2\$"
+says 'random requests 1000 answered 1000 accepted 0$'
+expect_eq "services of mgr" "$(services)" 0
+mgr rmmod xo_hostile
+
+load web callee=1 link="$id"
+says 'big service 0$'
+says 'twice -17$'
+says 'removed 0$'
+says 'services 64 then -122$'
+says 'grants 64 then -22$'
+says 'a slot twice -17$'
+services_are "at the quota" 64
+
+# the kernel that offered them says goodbye, and they are gone
+web rmmod xo_hostile
+serve_stop
+web rmmod crossover_guest || fail "rmmod crossover_guest"
+services_are "after goodbye" 0
+
+# and while they stand, VM and module go
+up
+id=$(xo ls --json | jq '.links[0].id')
+load web callee=1 link="$id"
+services_are "again" 64
+xo unenrol web || fail "xo unenrol web"
+expect_eq "after unenrol" "$(services)" 0
+web rmmod xo_hostile; web rmmod crossover_guest
+up
+
+for round in 1 2 3; do
+	# its answer is lost with the VM that gives it
+	timeout 20 xo vm exec web -- insmod $KO/xo_hostile.ko quit=1 </dev/null &
+	sleep 1
+	xo vm wait web --timeout 100 || fail "round $round: web does not come back"
+	wait
+	up
+	services_are "round $round: asked, then reset" 0
+done
+expect_eq "the link still works" "$(mgr xo sh web -- cat /etc/vm-secret)" "$(web cat /etc/vm-secret)"
+down
+dmesg | grep -E 'BUG|WARNING|Oops|Call Trace' && fail "the host's kernel complains"
+echo "asked for everything, got nothing that is not its own"
