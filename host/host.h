@@ -106,7 +106,7 @@ struct xo_asked {
 };
 
 struct xo_vm {
-	refcount_t refs; /* the registry's, and that of a request under way */
+	refcount_t refs;	      /* the registry's, and that of a request under way */
 	struct hlist_node hash;	      /* by kvm; written under xo_mutex, read under RCU */
 	struct list_head node;	      /* xo_mutex; ascending wid */
 	struct kvm *kvm;	      /* one reference */

@@ -32,8 +32,7 @@ static int check_processor(void)
 		       boot_cpu_data.x86_vendor_id);
 		return -ENODEV;
 	}
-	if (rdmsrl_safe(MSR_IA32_VMX_MISC, &misc) ||
-	    !(misc & XO_VMX_MISC_WRITE_ALL)) {
+	if (rdmsrl_safe(MSR_IA32_VMX_MISC, &misc) || !(misc & XO_VMX_MISC_WRITE_ALL)) {
 		pr_err("this processor does not let software write the exit reason (IA32_VMX_MISC "
 		       "is %#llx, bit 29 is needed); use Haswell or later\n",
 		       misc);

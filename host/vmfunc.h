@@ -78,8 +78,8 @@ void xo_conn_stop_idle(struct xo_conn *conn);
 bool xo_conn_busy(struct xo_conn *conn, bool open);
 /* Stops, brings everybody home, frees; interrupted calls in it are lost. */
 void xo_conn_free(struct xo_conn *conn);
-/* Forget the interrupted call in a slot, which is stopped then: start the connection anew, under the
- * lock for that. No lock of an exit's callback is held. -EINVAL no such slot. */
+/* Forget the interrupted call in a slot, which is stopped then: start the connection anew, under
+ * the lock for that. No lock of an exit's callback is held. -EINVAL no such slot. */
 int xo_conn_reset_slot(struct xo_conn *conn, u32 slot);
 /* Counts of this connection so far. Any context. */
 void xo_conn_stat(const struct xo_conn *conn, struct xo_service_info *info);

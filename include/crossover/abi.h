@@ -110,22 +110,22 @@ enum xo_request_op {
 	 * link does not qualify (info.reason says why), -EXDEV the link's engine is not vmfunc,
 	 * -EDQUOT, -EEXIST region or session in use. */
 	XO_REQ_ATTACH = 6,
-	XO_REQ_DETACH = 7,  /* Caller: id of the connection */
-	XO_REQ_REVIVE = 8,  /* Caller: id: make its revoked context anew. -EHOSTDOWN: it cannot be */
-	XO_REQ_RESET = 9,   /* Caller: id, slot: forget the interrupted call in that slot */
+	XO_REQ_DETACH = 7, /* Caller: id of the connection */
+	XO_REQ_REVIVE = 8, /* Caller: id: make its revoked context anew. -EHOSTDOWN: it cannot be */
+	XO_REQ_RESET = 9,  /* Caller: id, slot: forget the interrupted call in that slot */
 	XO_REQ_PROCESS_DEL = 10, /* Caller: every connection of `cr3` ends, then the page is free */
 };
 
-#define XO_SERVICE_PAGES	1024 /* at most, of one service */
-#define XO_SERVICES_PER_VM	64
-#define XO_CONNS_PER_VM		64  /* as caller */
-#define XO_GATE_SLOTS_PER_VM	256 /* as caller, over all its connections */
+#define XO_SERVICE_PAGES     1024 /* at most, of one service */
+#define XO_SERVICES_PER_VM   64
+#define XO_CONNS_PER_VM	     64	 /* as caller */
+#define XO_GATE_SLOTS_PER_VM 256 /* as caller, over all its connections */
 
 /* xo_service flags, also in xo_g_service and the library */
-#define XO_SERVICE_GPR 1U /* general registers only; what it puts in others is lost */
+#define XO_SERVICE_GPR	     1U /* general registers only; what it puts in others is lost */
 
-#define XO_PAGE_WRITE 1ULL /* low bits of xo_request_page.gpa and xo_region.prot */
-#define XO_PAGE_EXEC  2ULL /* neither: read-only; both: refused */
+#define XO_PAGE_WRITE	     1ULL /* low bits of xo_request_page.gpa and xo_region.prot */
+#define XO_PAGE_EXEC	     2ULL /* neither: read-only; both: refused */
 
 struct xo_request_page {
 	__u64 va;  /* of the owner, page-aligned; ascending */
@@ -281,8 +281,8 @@ struct xo_open {
 	__u32 pid;
 	__u32 umask;
 	__u32 reserved;
-	char comm[16]; /* program, NUL-terminated */
-	char cwd[256]; /* wished working directory; "" = home of the stub's user */
+	char comm[16];		   /* program, NUL-terminated */
+	char cwd[256];		   /* wished working directory; "" = home of the stub's user */
 	char service[XO_NAME_MAX]; /* "": system calls; else the service of that name. The slot of
 				    * this very call stays the session's: its data area is the
 				    * connection's shared buffer */
@@ -452,10 +452,10 @@ struct xo_g_connect {
 	__u32 umask;
 	char callee[XO_NAME_MAX];
 	char cwd[256];
-	__u64 session; /* out */
-	__u64 wid;     /* out: the stub's world */
-	__u32 pid;     /* out: as the callee numbers it */
-	__u32 uid;     /* out */
+	__u64 session;		   /* out */
+	__u64 wid;		   /* out: the stub's world */
+	__u32 pid;		   /* out: as the callee numbers it */
+	__u32 uid;		   /* out */
 	char service[XO_NAME_MAX]; /* "": system calls; else a service there */
 };
 #define XO_G_CONNECT _IOWR(XO_IOC, 0x21, struct xo_g_connect)
@@ -516,12 +516,12 @@ struct xo_g_adopt {
 	__u64 session; /* out: to be told in OPEN's reply */
 	__u64 wid;     /* out: the stub's world */
 };
-#define XO_G_ADOPT	 _IOWR(XO_IOC, 0x26, struct xo_g_adopt)
+#define XO_G_ADOPT		 _IOWR(XO_IOC, 0x26, struct xo_g_adopt)
 
 /* Callee: has the caller of (link, slot, seq) given up? 0 no, 1 yes. A thread that serves such a
  * call is also sent XO_CANCEL_SIGNAL, so that a blocking system call ends with EINTR. */
-#define XO_G_CANCELLED	 _IOW(XO_IOC, 0x27, struct xo_g_adopt)
-#define XO_CANCEL_SIGNAL 10 /* SIGUSR1 */
+#define XO_G_CANCELLED		 _IOW(XO_IOC, 0x27, struct xo_g_adopt)
+#define XO_CANCEL_SIGNAL	 10 /* SIGUSR1 */
 /* A service's threads are sent this one instead, with SI_KERNEL: the library's handler stops the
  * service's code if the call in its hands has been given up. */
 #define XO_CANCEL_SERVICE_SIGNAL 31 /* SIGSYS */
@@ -569,10 +569,11 @@ struct xo_region {
 /*
  * Owner: this descriptor becomes the master of a service of this process: XO_G_SERVE on it takes
  * the OPEN calls that name it (each adopted by a fresh descriptor, or refused, as a master's).
- * XO_G_SERVE also returns with slot = XO_SLOT_NOTICE, to which there is no reply, when XO_G_SERVICE_INFO
- * has news. The pages are held until the descriptor is closed or the service is revoked by a change
- * of the mapping. EEXIST a service of that name is offered in this VM, EINVAL regions overlap, are
- * not mapped so, are both writable and executable, or lie in the gate's addresses; E2BIG, EDQUOT.
+ * XO_G_SERVE also returns with slot = XO_SLOT_NOTICE, to which there is no reply, when
+ * XO_G_SERVICE_INFO has news. The pages are held until the descriptor is closed or the service is
+ * revoked by a change of the mapping. EEXIST a service of that name is offered in this VM, EINVAL
+ * regions overlap, are not mapped so, are both writable and executable, or lie in the gate's
+ * addresses; E2BIG, EDQUOT.
  */
 struct xo_g_service {
 	__u32 revision;
@@ -584,8 +585,8 @@ struct xo_g_service {
 	__u32 reason; /* out: enum xo_reason, if the engine vmfunc cannot serve it; exit can */
 	__u64 id;     /* out */
 };
-#define XO_G_SERVICE   _IOWR(XO_IOC, 0x2a, struct xo_g_service)
-#define XO_SLOT_NOTICE (~0U)
+#define XO_G_SERVICE	  _IOWR(XO_IOC, 0x2a, struct xo_g_service)
+#define XO_SLOT_NOTICE	  (~0U)
 
 /* On a service's master: how it fares. */
 #define XO_G_SERVICE_INFO _IOR(XO_IOC, 0x2b, struct xo_service_info)
@@ -603,13 +604,13 @@ struct xo_g_service {
 struct xo_g_attach {
 	__u32 revision;
 	__u32 slots;  /* in: wished, 1 to XO_GATE_SLOTS; out: got */
-	__u32 engine; /* in: XO_ENGINE_VMFUNC if a call is interrupted inside, which nothing but this
-		       * very context can finish; else 0. Out: see above */
+	__u32 engine; /* in: XO_ENGINE_VMFUNC if a call is interrupted inside, which nothing but
+		       * this very context can finish; else 0. Out: see above */
 	__u32 reason; /* out */
 	__u64 base;   /* out: the region's address */
 	__u64 id;     /* out: the connection, at the host */
 };
-#define XO_G_ATTACH _IOWR(XO_IOC, 0x2c, struct xo_g_attach)
+#define XO_G_ATTACH    _IOWR(XO_IOC, 0x2c, struct xo_g_attach)
 #define XO_MMAP_TEXT   0x10000000
 #define XO_MMAP_SAVE   0x20000000
 #define XO_MMAP_BUFFER 0x30000000
@@ -637,7 +638,7 @@ struct xo_g_invoke {
 	__u32 engine;	  /* out: enum xo_engine that calls could use now: if another, attach */
 	__u32 reserved;
 };
-#define XO_G_INVOKE _IOWR(XO_IOC, 0x2d, struct xo_g_invoke)
+#define XO_G_INVOKE	_IOWR(XO_IOC, 0x2d, struct xo_g_invoke)
 
 /* Forget the interrupted call in a slot (a __u32). May sleep; no signal ends it. */
 #define XO_G_SLOT_RESET _IOW(XO_IOC, 0x2e, __u32)
