@@ -147,6 +147,21 @@ static __always_inline void xo_keep(const struct kvm_vcpu *vcpu, u32 offset, u32
 }
 #endif
 
+/*
+ * What KVM has read of the guest's state since the exit, for whoever is about to change it. On 6.1
+ * that is nothing; 6.12 hands an NMI to the host before, whose handler (perf) may ask where the
+ * guest was. The same as VMX_REGS_LAZY_LOAD_SET of KVM: what is read from the VMCS when it is
+ * wanted.
+ */
+static __always_inline void xo_caches_drop(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.regs_avail &=
+		~(u32)(BIT(VCPU_REGS_RIP) | BIT(VCPU_REGS_RSP) | BIT(VCPU_EXREG_RFLAGS) |
+		       BIT(VCPU_EXREG_PDPTR) | BIT(VCPU_EXREG_SEGMENTS) | BIT(VCPU_EXREG_CR0) |
+		       BIT(VCPU_EXREG_CR3) | BIT(VCPU_EXREG_CR4) | BIT(VCPU_EXREG_EXIT_INFO_1) |
+		       BIT(VCPU_EXREG_EXIT_INFO_2));
+}
+
 /* All 32 bits: bit 31 says that the entry failed, and then the exit is none of ours. */
 static __always_inline u32 xo_exit_reason(const struct kvm_vcpu *vcpu)
 {
@@ -181,8 +196,7 @@ static __always_inline void xo_exit_swallow(struct kvm_vcpu *vcpu)
 static __always_inline void xo_exit_inject_ud(struct kvm_vcpu *vcpu)
 {
 	xo_vmwrite(VM_EXIT_INTR_INFO, INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION | UD_VECTOR);
-	/* 6.12 looks for NMIs first, and may have kept what it saw. */
-	__clear_bit(VCPU_EXREG_EXIT_INFO_2, (unsigned long *)&vcpu->arch.regs_avail);
+	xo_caches_drop(vcpu); /* 6.12 looks for NMIs first, and keeps what it saw */
 	xo_exit_set_reason(vcpu, EXIT_REASON_EXCEPTION_NMI);
 }
 

@@ -520,6 +520,7 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 		return false;
 	a.list_svc = a.cpu->list[XO_LIST_SVC / 8];
 	disarm(a.cpu);
+	xo_caches_drop(vcpu);
 	a.reason = xo_exit_reason(vcpu);
 	a.eptp = xo_vmread(EPT_POINTER);
 	if (a.eptp == a.cpu->home) {
