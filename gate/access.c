@@ -37,16 +37,6 @@ static enum place in_list(int64_t at, int64_t size)
 	return at + size <= XO_PAGE ? LIST_OTHER : ANYWHERE;
 }
 
-static unsigned int rights(int64_t at)
-{
-	static const struct xo_gate_page page[] = { XO_GATE_MAP };
-
-	for (size_t i = 0; i < sizeof(page) / sizeof(page[0]); i++)
-		if (at >= page[i].offset && at < page[i].offset + page[i].size && page[i].gate)
-			return page[i].gate;
-	return 0;
-}
-
 enum place access_place(const struct state *s, const struct decoded *d,
 			const ZydisDecodedOperand *op, bool write)
 {
@@ -65,7 +55,7 @@ enum place access_place(const struct state *s, const struct decoded *d,
 	page = at & ~(int64_t)(XO_PAGE - 1);
 	if (at + size > page + XO_PAGE)
 		return ANYWHERE;
-	if (!(rights(at) & (write ? XO_MAP_W : XO_MAP_R)))
+	if (!(xo_gate_rights(at, 0) & (write ? XO_MAP_W : XO_MAP_R)))
 		return EXITS;
 	if (page == XO_GATE_LIST)
 		return in_list(at - page, size);

@@ -50,4 +50,19 @@ struct xo_gate_page {
 			XO_GATE_STACK_PAGES * 0x1000, 0, 0, XO_MAP_RW            \
 	}
 
+/* Rights of that page of a window in the gate context, or in a service context; 0: not there. The
+ * numbers are those of an EPT entry. */
+static inline unsigned int xo_gate_rights(unsigned int offset, int service)
+{
+	static const struct xo_gate_page page[] = { XO_GATE_MAP };
+	unsigned int i, rights;
+
+	for (i = 0; i < sizeof(page) / sizeof(page[0]); i++) {
+		rights = service ? page[i].service : page[i].gate;
+		if (rights && offset - page[i].offset < page[i].size)
+			return rights;
+	}
+	return 0;
+}
+
 #endif

@@ -18,8 +18,10 @@
 #define XO_HOST_AWAY_H
 
 #include "vmfunc.h"
+#include "gate_context.h"
 #include <linux/idr.h>
 
+/* XO_MAP_* of gate_context.h are the same */
 #define XO_EPT_R 1ULL
 #define XO_EPT_W 2ULL
 #define XO_EPT_X 4ULL

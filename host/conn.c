@@ -56,7 +56,15 @@ static void show(struct placer *p, u64 offset, u64 hpa, u64 rights)
 	p->pt[xo_level_index(va, 0)] = place(p, hpa, rights) | XO_PTE;
 }
 
-static int show_stack(struct placer *p, u64 window)
+/* A page of the slot's window, with the rights that all windows have there. */
+static void show_own(struct placer *p, u32 page, const void *what)
+{
+	u64 window = p->slot->va & (XO_GATE_CONN_SIZE - 1);
+
+	show(p, window + page, virt_to_phys((void *)what), xo_gate_rights(page, true));
+}
+
+static int show_stack(struct placer *p)
 {
 	u32 i;
 
@@ -65,8 +73,7 @@ static int show_stack(struct placer *p, u64 window)
 
 		if (!page)
 			return -ENOMEM;
-		show(p, window + XO_GATE_STACK_TOP - i * PAGE_SIZE, virt_to_phys(page),
-		     XO_EPT_R | XO_EPT_W);
+		show_own(p, XO_GATE_STACK_TOP - i * PAGE_SIZE, page);
 	}
 	return 0;
 }
@@ -75,14 +82,13 @@ static void show_window(struct placer *p, const struct xo_conn_spec *spec)
 {
 	struct xo_gslot *slot = p->slot;
 	u64 *rt = slot->conn->image->flags & XO_SERVICE_GPR ? xo_rt_gpr_page : xo_rt_vector_page;
-	u64 window = slot->va & (XO_GATE_CONN_SIZE - 1);
 	u32 i;
 
-	show(p, window + XO_GATE_TEXT, virt_to_phys(xo_text_page), XO_EPT_X);
-	show(p, window + XO_GATE_CONST, virt_to_phys(slot->visit), XO_EPT_R);
-	show(p, window + XO_GATE_RT, virt_to_phys(rt), XO_EPT_X);
-	show(p, window + XO_GATE_SSA, virt_to_phys(slot->ssa), XO_EPT_R | XO_EPT_W);
-	show(p, window + XO_GATE_XSAVE, virt_to_phys(slot->xsave), XO_EPT_R | XO_EPT_W);
+	show_own(p, XO_GATE_TEXT, xo_text_page);
+	show_own(p, XO_GATE_CONST, slot->visit);
+	show_own(p, XO_GATE_RT, rt);
+	show_own(p, XO_GATE_SSA, slot->ssa);
+	show_own(p, XO_GATE_XSAVE, slot->xsave);
 	for (i = 0; i < BUFFER_PAGES; i++)
 		show(p, XO_GATE_BUFFER + ((u64)i << PAGE_SHIFT), page_to_phys(spec->buffer[i]),
 		     XO_EPT_R | XO_EPT_W);
@@ -151,7 +157,7 @@ static int make_context(struct xo_gslot *slot, const struct xo_conn_spec *spec)
 		return -ENOMEM;
 	show_window(&p, spec);
 	tell_visit(slot, spec);
-	return show_stack(&p, slot->va & (XO_GATE_CONN_SIZE - 1));
+	return show_stack(&p);
 }
 
 /* ------------------------------------------------------------------ a slot in the gate context */
@@ -180,7 +186,8 @@ static int open_slot(struct xo_gslot *slot, struct xo_gate_vm *gate)
 	slot->constants = xo_page_new(&slot->pages);
 	if (!slot->constants)
 		return -ENOMEM;
-	constants = xo_gate_map(slot->conn->caller, slot->constants, XO_EPT_R, &slot->gpa);
+	constants = xo_gate_map(slot->conn->caller, slot->constants,
+				xo_gate_rights(XO_GATE_CONST, false), &slot->gpa);
 	if (constants == ~0ULL)
 		return -ENOMEM;
 	/* What the gate context does not have is an address that its EPT does not have. */

@@ -133,9 +133,10 @@ static int fill_cpu(struct xo_gate_cpu *cpu, const struct xo_gate_vm *gate)
 	memcpy(cpu->pdpt, gate->pdpte, sizeof(gate->pdpte));
 	cpu->eptp = xo_eptp(cpu->root);
 	return xo_ept_map(&cpu->pages, cpu->root, 3, LIST_GPA,
-			  xo_ept_leaf(virt_to_phys(cpu->list), XO_EPT_R | XO_EPT_W))
+			  xo_ept_leaf(virt_to_phys(cpu->list), xo_gate_rights(XO_GATE_LIST, false)))
 		       ?: xo_ept_map(&cpu->pages, cpu->root, 3, VCPU_GPA,
-				     xo_ept_leaf(virt_to_phys(cpu->constants), XO_EPT_R));
+				     xo_ept_leaf(virt_to_phys(cpu->constants),
+						 xo_gate_rights(XO_GATE_VCPU, false)));
 }
 
 static struct xo_gate_cpu *new_cpu(const struct xo_gate_vm *gate)
@@ -215,7 +216,8 @@ static int fill_gate(struct xo_vm *vm, struct xo_gate_vm *gate)
 	gate->gpa_text = text_index;
 	return make_save(vm, gate)
 		       ?: shared_map(gate, XO_AWAY_GATE + ((u64)text_index << PAGE_SHIFT),
-				     xo_ept_leaf(virt_to_phys(xo_text_page), XO_EPT_X));
+				     xo_ept_leaf(virt_to_phys(xo_text_page),
+						 xo_gate_rights(XO_GATE_TEXT, false)));
 }
 
 static struct xo_gate_vm *new_gate(struct xo_vm *vm)
