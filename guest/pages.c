@@ -22,7 +22,6 @@ struct xo_pages {
 	void (*changed)(void *arg); /* may sleep; at most once */
 	void *arg;
 	bool told;
-	bool held; /* all pages are in page[]; published by smp_store_release() */
 	u32 regions, count, pinned;
 	struct xo_region *region;
 	struct page **page;
@@ -141,8 +140,7 @@ static void look(struct work_struct *work)
 	struct xo_pages *p = container_of(work, struct xo_pages, look);
 	bool ok = false;
 
-	/* Pinning itself changes mappings (copies of pages that were shared): too early to compare. */
-	if (p->told || !smp_load_acquire(&p->held))
+	if (p->told)
 		return;
 	if (mmget_not_zero(p->mm)) {
 		mmap_read_lock(p->mm);
@@ -289,7 +287,7 @@ int xo_pages_get(const struct xo_g_service *req, void (*changed)(void *arg), voi
 	}
 	p->changed = changed;
 	p->arg = arg;
-	/* Watched first; what changed while they were pinned is looked at once they all are. */
+	/* Watched first: what changes while they are pinned is looked at behind. */
 	ret = mmu_notifier_register(&p->mn, p->mm);
 	p->watched = !ret;
 	if (!ret)
@@ -299,8 +297,6 @@ int xo_pages_get(const struct xo_g_service *req, void (*changed)(void *arg), voi
 		xo_pages_put(p);
 		return ret == -EFAULT ? -EINVAL : ret;
 	}
-	smp_store_release(&p->held, true);
-	queue_look(p);
 	*out = p;
 	return 0;
 }

@@ -136,8 +136,60 @@ static uint64_t service(uint64_t op, uint64_t a1, uint64_t a2, uint64_t a3, uint
 	}
 }
 
-static void on_term(int sig)
+static char victim[2 * 4096] __attribute__((aligned(4096)));
+
+/* What an owner may do to its own memory, by signal. */
+static void trouble(int sig)
 {
+	pid_t pid;
+
+	switch (sig) {
+	case SIGUSR1: /* fork: parent and child write what they share */
+		pid = fork();
+		if (!pid) {
+			memset(victim, 1, sizeof(victim));
+			counter += 1000000;
+			usleep(300000);
+			_exit(0);
+		}
+		memset(victim, 2, sizeof(victim));
+		waitpid(pid, NULL, 0);
+		break;
+	case SIGUSR2: /* other pages at the same place */
+		madvise(victim, sizeof(victim), MADV_DONTNEED);
+		break;
+	case SIGHUP:
+		mprotect(victim, sizeof(victim), PROT_READ);
+		break;
+	case SIGWINCH:
+		munmap(victim, sizeof(victim));
+		break;
+	case SIGURG: /* an exec() that fails, and one that does not */
+		execl("/nonexistent", "", NULL);
+		execl("/bin/sleep", "sleep", "30", NULL);
+		break;
+	}
+	printf("did %d\n", sig);
+}
+
+static sigset_t orders;
+
+static void block(void)
+{
+	static const int sigs[] = { SIGTERM, SIGUSR1, SIGUSR2, SIGHUP, SIGWINCH, SIGURG };
+
+	sigemptyset(&orders);
+	for (size_t i = 0; i < sizeof(sigs) / sizeof(*sigs); i++)
+		sigaddset(&orders, sigs[i]);
+	sigprocmask(SIG_BLOCK, &orders, NULL);
+}
+
+static void wait_for_term(void)
+{
+	int sig;
+
+	while (!sigwait(&orders, &sig) && sig != SIGTERM)
+		trouble(sig);
 }
 
 static int accept_caller(const struct xo_caller *caller, void *arg)
@@ -160,24 +212,24 @@ static int serve(struct xo *x, int argc, char **argv)
 					.allow = (const char *const *)argv + 1,
 					.accept = accept_caller,
 					.fault = on_fault };
-	struct sigaction sa = { .sa_handler = on_term };
 	struct xo_service_stat stat;
 	struct xo_service *s;
 
 	setlinebuf(stdout);
 	heap = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	sigaction(SIGTERM, &sa, NULL);
+	victim[0] = 1;
+	block();
 	if (xo_service_create(x, &spec, &s)) {
 		printf("%s\n", xo_error(x));
 		return 1;
 	}
 	xo_service_stat(s, &stat);
 	printf("ready reason=%u\n", stat.reason);
-	pause();
+	wait_for_term();
 	xo_service_stat(s, &stat);
-	printf("ends connections=%llu calls=%llu faults=%llu\n",
+	printf("ends connections=%llu calls=%llu faults=%llu reason=%u\n",
 	       (unsigned long long)stat.connections, (unsigned long long)stat.calls,
-	       (unsigned long long)stat.faults);
+	       (unsigned long long)stat.faults, stat.reason);
 	xo_service_destroy(s);
 	printf("ended\n");
 	return 0;
@@ -407,6 +459,50 @@ static void forked(uint64_t n)
 	CHECK(!call(SPIN, 5, &v) && v == 5, "after");
 }
 
+/* A call that was inside when its service left `vmfunc` for good ends with EHOSTDOWN, once. */
+static unsigned int lost;
+
+static int call_or_lose(uint64_t op, uint64_t a1, uint64_t *v)
+{
+	int err = call(op, a1, v);
+
+	if (err == -EHOSTDOWN && !lost++)
+		return 1;
+	CHECK(!err, "op %llu: %s", (unsigned long long)op, strerror(-err));
+	return 0;
+}
+
+/* Counts for that many ms: none lost, none twice, whatever happens to the connection meanwhile. */
+static void steady(uint64_t ms)
+{
+	struct timespec end = in_ms((long)ms), t;
+	uint64_t v, last, n = 0;
+	struct xo_conn_stat stat;
+
+	CHECK(!call(COUNT, 0, &last), "count");
+	printf("counts\n");
+	fflush(stdout);
+	do {
+		if (call_or_lose(COUNT, 1, &v)) {
+			CHECK(!call(COUNT, 0, &v), "count");
+			last = v == last ? last - 1 : v - 1; /* it had counted, or not yet */
+		}
+		CHECK(v == last + 1, "call %llu: %llu after %llu", (unsigned long long)n,
+		      (unsigned long long)v, (unsigned long long)last);
+		last = v;
+		call_or_lose(SPIN, n++ % 2000, &v);
+		t = in_ms(0);
+	} while (t.tv_sec < end.tv_sec || (t.tv_sec == end.tv_sec && t.tv_nsec < end.tv_nsec));
+	xo_conn_stat(conn, &stat);
+	printf("steady %llu lost %u engine %s reason %u calls %llu exit_calls %llu interrupted "
+	       "%llu "
+	       "retried "
+	       "%llu\n",
+	       (unsigned long long)n, lost, xo_engine_name(stat.engine), stat.reason,
+	       (unsigned long long)stat.calls, (unsigned long long)stat.exit_calls,
+	       (unsigned long long)stat.interrupted, (unsigned long long)stat.retried);
+}
+
 /* Says when it is in an endless call, and how that ended. */
 static void ended(uint64_t n)
 {
@@ -427,7 +523,7 @@ static const struct {
 } tests[] = {
 	{ "basic", basic },	  { "threads", threads }, { "faults", faults },
 	{ "deadline", deadline }, { "signals", signals }, { "abandon", abandon },
-	{ "forked", forked },	  { "ended", ended },
+	{ "forked", forked },	  { "ended", ended },	  { "steady", steady },
 };
 
 static void right_engine(void)
@@ -460,7 +556,7 @@ static int run(struct xo *x, const char *test, char **argv, uint64_t n)
 			return 1;
 		}
 		tests[i].run(n);
-		if (strcmp(test, "ended"))
+		if (strcmp(test, "ended") && strcmp(test, "steady"))
 			right_engine();
 		xo_disconnect(conn);
 		printf("ok\n");
