@@ -173,6 +173,7 @@ static int make(struct xo_session *s, struct xo_g_attach *out)
 		.cr3 = conn->process->cr3,
 		.index = conn->index,
 		.slots = conn->slots,
+		.entry = XO_GATE_BUILD,
 		.pid = task_tgid_nr(current),
 	};
 	int ret = xo_request(&req);

@@ -55,6 +55,7 @@ void xo_pages_free(struct list_head *pages);
 u64 xo_ept_leaf(u64 hpa, u64 rights);
 u64 xo_ept_table(const u64 *table);
 u64 xo_eptp(const u64 *root);
+bool xo_eptp_ok(u64 eptp); /* else the context is not to be used: memory above 32 TiB */
 /* Maps one page below `table` of that level; makes tables on the way. -ENOMEM. */
 int xo_ept_map(struct list_head *pages, u64 *table, u32 level, u64 gpa, u64 leaf);
 /* The last-level entry, NULL if there is no table. */

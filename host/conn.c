@@ -110,7 +110,7 @@ static int make_ept(struct placer *p)
 	pd[xo_level_index(p->cr3, 1)] = xo_ept_table(p->ept_pt);
 	p->ept_pt[xo_level_index(p->cr3, 0)] = xo_ept_leaf(virt_to_phys(slot->pml4), XO_EPT_R);
 	slot->eptp = xo_eptp(root);
-	return 0;
+	return xo_eptp_ok(slot->eptp) ? 0 : -ENOMEM;
 }
 
 /* Page tables: the image's, but for the root entry of the gates. */

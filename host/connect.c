@@ -9,6 +9,7 @@
 #include "service.h"
 #include <linux/hashtable.h>
 #include <linux/rculist.h>
+#include "gate_blob.h"
 
 /* How often to look whether the last call has left a connection of a link that was switched. */
 #define DRAIN_INTERVAL msecs_to_jiffies(20)
@@ -203,6 +204,9 @@ static int check_attach(struct xo_vm *caller, struct xo_link *link, struct xo_gr
 	if (!request->slots || request->slots > XO_GATE_SLOTS || request->index >= XO_GATE_CONNS ||
 	    !PAGE_ALIGNED(request->cr3) || request->cr3 >> 52)
 		return -EINVAL;
+	/* The caller's kernel maps its own copy of the gate text, which must be this one. */
+	if (request->entry != XO_GATE_BUILD)
+		return XO_REASON_VERSION;
 	if (grant->conn)
 		return -EEXIST;
 	if (link->engine != XO_ENGINE_VMFUNC)

@@ -52,6 +52,13 @@ u64 xo_eptp(const u64 *root)
 	return virt_to_phys((void *)root) | EPTP_4_LEVELS | 6;
 }
 
+/* As a gate (docs/gates.md) relies on it: bit 45 and up of an EPTP, read as part of an IDT entry,
+ * are the type and present bits. */
+bool xo_eptp_ok(u64 eptp)
+{
+	return !(eptp >> 45);
+}
+
 int xo_ept_map(struct list_head *pages, u64 *table, u32 level, u64 gpa, u64 leaf)
 {
 	for (; level; level--) {

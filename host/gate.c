@@ -132,6 +132,8 @@ static int fill_cpu(struct xo_gate_cpu *cpu, const struct xo_gate_vm *gate)
 	cpu->root[0] = xo_ept_table(cpu->pdpt);
 	memcpy(cpu->pdpt, gate->pdpte, sizeof(gate->pdpte));
 	cpu->eptp = xo_eptp(cpu->root);
+	if (!xo_eptp_ok(cpu->eptp))
+		return -ENOMEM;
 	return xo_ept_map(&cpu->pages, cpu->root, 3, LIST_GPA,
 			  xo_ept_leaf(virt_to_phys(cpu->list), xo_gate_rights(XO_GATE_LIST, false)))
 		       ?: xo_ept_map(&cpu->pages, cpu->root, 3, VCPU_GPA,

@@ -54,8 +54,8 @@ void xo_gate_arm(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	/* The VMCS of a nested guest is not KVM's own: nothing is written there. */
 	if (!cpu || vcpu->arch.hflags & HF_GUEST_MASK)
 		return;
-	cpu->why = xo_vcpu_qualifies(vcpu);
 	cpu->home = xo_vmread(EPT_POINTER);
+	cpu->why = xo_eptp_ok(cpu->home) ? xo_vcpu_qualifies(vcpu) : XO_REASON_VCPU_STATE;
 	cpu->constants[XO_VCPU_HOME / 8] = cpu->home;
 	cpu->list[XO_LIST_HOME / 8] = cpu->home;
 	/* Not qualified: VMFUNC exits, and a caller is told to go another way. */

@@ -105,8 +105,9 @@ enum xo_request_op {
 	/* Owner: take that back (link, session); ends the connection made of it. */
 	XO_REQ_GRANT_DEL = 5,
 	/* Caller: make the connection of (link, session, slot) to what was granted, for the process
-	 * whose CR3 in ring 3 is `cr3`, in region `index`, with `slots` slots. Out: id of the
-	 * connection, save_gpa (one page for each slot). -EACCES no such grant, -EOPNOTSUPP the
+	 * whose CR3 in ring 3 is `cr3`, in region `index`, with `slots` slots; entry =
+	 * XO_GATE_BUILD of its gate text (gate_blob.h). Out: id of the connection, save_gpa (one
+	 * page for each slot). -EACCES no such grant, -EPROTO another gate text, -EOPNOTSUPP the
 	 * link does not qualify (info.reason says why), -EXDEV the link's engine is not vmfunc,
 	 * -EDQUOT, -EEXIST region or session in use. */
 	XO_REQ_ATTACH = 6,
