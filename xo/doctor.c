@@ -126,7 +126,7 @@ static bool kernel_is_known(struct finding *f)
 	if (uname(&u))
 		return xo_found(f, false, "%s", strerror(errno));
 	return xo_found(f, !strncmp(u.release, "6.1.", 4) || !strncmp(u.release, "6.12.", 5), "%s",
-		     u.release);
+			u.release);
 }
 
 static bool has_ftrace(struct finding *f)

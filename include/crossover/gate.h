@@ -94,28 +94,30 @@
 #define XO_SAVE_CALLS		0x20 /* quadword: calls that came back */
 #define XO_SAVE_MXCSR		0x28
 #define XO_SAVE_FCW		0x2c /* word: the x87 control word */
-#define XO_SAVE_FLAGS		0x30 /* quadword: RFLAGS after a call; nobody needs to write it, 0 will do \
-				      */
+#define XO_SAVE_FLAGS                                                              \
+	0x30 /* quadword: RFLAGS after a call; nobody needs to write it, 0 will do \
+	      */
 
 /* struct xo_gate_ssa: where an interrupted service waits */
-#define XO_SSA_BUSY		0x00 /* 0: free; else, and above 4 GiB: a call has the slot's stack */
-#define XO_SSA_VALID		0x08 /* 1: registers below are an interrupted service's */
-#define XO_SSA_RIP		0x10
-#define XO_SSA_RFLAGS		0x18
-#define XO_SSA_REGS		0x20 /* 16 quadwords, in the processor's order: RAX RCX RDX RBX RSP ... */
-#define XO_SSA_FS		0xa0
-#define XO_SSA_GS		0xa8
-#define XO_SSA_IDTR		0xb6 /* 10 bytes: the runtime looks at where the caller's IDT is */
+#define XO_SSA_BUSY    0x00 /* 0: free; else, and above 4 GiB: a call has the slot's stack */
+#define XO_SSA_VALID   0x08 /* 1: registers below are an interrupted service's */
+#define XO_SSA_RIP     0x10
+#define XO_SSA_RFLAGS  0x18
+#define XO_SSA_REGS    0x20 /* 16 quadwords, in the processor's order: RAX RCX RDX RBX RSP ... */
+#define XO_SSA_FS      0xa0
+#define XO_SSA_GS      0xa8
+#define XO_SSA_IDTR    0xb6 /* 10 bytes: the runtime looks at where the caller's IDT is */
 
 /* struct xo_gate_visit, host-written, read by runtime and service */
-#define XO_VISIT_ENTRY		0x000 /* the service's entry point */
-#define XO_VISIT_XINIT		0x040 /* 576 bytes: an XSAVE image of the initial state, MXCSR 0x1f80 */
-#define XO_VISIT_PUBLIC		0x300 /* struct xo_visit: what the service is told, its seventh argument \
-				       */
+#define XO_VISIT_ENTRY 0x000 /* the service's entry point */
+#define XO_VISIT_XINIT 0x040 /* 576 bytes: an XSAVE image of the initial state, MXCSR 0x1f80 */
+#define XO_VISIT_PUBLIC                                                          \
+	0x300 /* struct xo_visit: what the service is told, its seventh argument \
+	       */
 
 /* Vector state that is saved, cleared and restored: x87, SSE, AVX, AVX-512. Not MPX, PKRU, AMX:
  * vCPUs that have those switched on do not qualify. (SDM vol. 1, 13.1: state components.) */
-#define XO_GATE_XSTATE		0xe7
+#define XO_GATE_XSTATE 0xe7
 
 #ifndef __ASSEMBLER__
 #include <linux/types.h>
