@@ -122,6 +122,7 @@ struct xo_gate_vm {
 	struct xo_mapping save_mapping;
 	u8 *save_va;
 	DECLARE_BITMAP(save_used, XO_GATE_SLOTS_PER_VM);
+	u32 save_next; /* where to look first */
 	u32 conns;
 	bool active; /* vCPUs are armed; read without a lock */
 };

@@ -167,15 +167,23 @@ static void gate_pte(struct xo_gslot *slot, u64 page, u64 gpa)
 	slot->conn->pt[xo_level_index(slot->va + page, 0)] = gpa | XO_PTE;
 }
 
-/* First save page of so many in a row, since the caller's kernel maps them so. */
+/*
+ * First save page of so many in a row, since the caller's kernel maps them so. Those that were
+ * given back last come last: a thread whose connection has ended may still have to come home by
+ * one, until its kernel knows.
+ */
 static int take_save(struct xo_gate_vm *gate, u32 slots)
 {
-	unsigned long first =
-		bitmap_find_next_zero_area(gate->save_used, XO_GATE_SLOTS_PER_VM, 0, slots, 0);
+	unsigned long first = bitmap_find_next_zero_area(gate->save_used, XO_GATE_SLOTS_PER_VM,
+							 gate->save_next, slots, 0);
 
+	if (first >= XO_GATE_SLOTS_PER_VM)
+		first = bitmap_find_next_zero_area(gate->save_used, XO_GATE_SLOTS_PER_VM, 0, slots,
+						   0);
 	if (first >= XO_GATE_SLOTS_PER_VM)
 		return -EDQUOT;
 	bitmap_set(gate->save_used, first, slots);
+	gate->save_next = first + slots;
 	return first;
 }
 
