@@ -58,6 +58,18 @@ static void a_cpp_user_compiles(void **state)
 		fail_msg("a C++ program cannot use crossover.h");
 }
 
+/* As man/libcrossover.3 says, but for where things are before they are installed. */
+static void the_example_is_built_by_pkg_config(void **state)
+{
+	if (system("command -v pkg-config >/dev/null && test -e build/lib/libcrossover.so"))
+		skip();
+	if (system("cc -Wall -Wextra -Wno-unused-parameter -Werror examples/hello.c -o /dev/null "
+		   "$(PKG_CONFIG_PATH=build/lib/pkgconfig pkg-config "
+		   "--define-variable=libdir=build/lib --define-variable=includedir=include "
+		   "--cflags --libs crossover)"))
+		fail_msg("examples/hello.c cannot be built with pkg-config");
+}
+
 /* Sorted, one name a line. */
 static char *output_of(const char *command)
 {
@@ -89,6 +101,7 @@ int main(void)
 		cmocka_unit_test(each_header_compiles_alone_as_c17),
 		cmocka_unit_test(each_header_compiles_alone_as_cpp17),
 		cmocka_unit_test(a_cpp_user_compiles),
+		cmocka_unit_test(the_example_is_built_by_pkg_config),
 		cmocka_unit_test(the_symbol_map_is_the_header),
 	};
 

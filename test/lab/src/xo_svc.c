@@ -503,6 +503,49 @@ static void steady(uint64_t ms)
 	       (unsigned long long)stat.interrupted, (unsigned long long)stat.retried);
 }
 
+static void execs(int sig)
+{
+	execl("/bin/true", "true", NULL);
+}
+
+/* A caller that dies, or becomes another program, in mid-call. */
+static void doomed(const char *vm, const char *service, int by_exec)
+{
+	struct itimerval t = { .it_value = { .tv_usec = 20000 + rand() % 50000 } };
+	struct sigaction sa = { .sa_handler = by_exec ? execs : SIG_DFL };
+	struct xo *x = xo_new();
+	uint64_t v;
+
+	if (!x || xo_open(x, XO_SIDE_GUEST, NULL) || xo_connect(x, vm, service, NULL, &conn))
+		_exit(1);
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &t, NULL);
+	for (;;)
+		if (call(rand() % 4 ? SPIN : FOREVER, 1000, &v))
+			_exit(2);
+}
+
+static char **where;
+
+/* n of them: page tables go and come, and the host must never take one for another's. */
+static void killed(uint64_t n)
+{
+	int status;
+	pid_t pid;
+
+	for (uint64_t i = 0; i < n; i++) {
+		srand((unsigned int)i);
+		pid = fork();
+		if (!pid)
+			doomed(where[0], where[1], i % 3 == 0);
+		CHECK(waitpid(pid, &status, 0) == pid, "wait");
+		CHECK(i % 3 ? WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM : status == 0,
+		      "caller %llu: status %#x", (unsigned long long)i, status);
+		basic(2);
+		memset(xo_buffer(conn, NULL), 0, XO_GATE_BUFFER_SIZE);
+	}
+}
+
 /* Says when it is in an endless call, and how that ended. */
 static void ended(uint64_t n)
 {
@@ -524,6 +567,7 @@ static const struct {
 	{ "basic", basic },	  { "threads", threads }, { "faults", faults },
 	{ "deadline", deadline }, { "signals", signals }, { "abandon", abandon },
 	{ "forked", forked },	  { "ended", ended },	  { "steady", steady },
+	{ "killed", killed },
 };
 
 static void right_engine(void)
@@ -550,6 +594,7 @@ static int run(struct xo *x, const char *test, char **argv, uint64_t n)
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++) {
 		if (strcmp(tests[i].name, test))
 			continue;
+		where = argv;
 		err = xo_connect(x, argv[0], argv[1], &opts, &conn);
 		if (err) {
 			printf("connect %d: %s\n", err, xo_error(x));
