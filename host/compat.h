@@ -82,6 +82,15 @@ static inline void xo_vma_set(struct vm_area_struct *vma, unsigned long flags)
 #endif
 }
 
+static inline void xo_vma_clear(struct vm_area_struct *vma, unsigned long flags)
+{
+#if XO_LINUX_6_1
+	vma->vm_flags &= ~flags;
+#else
+	vm_flags_clear(vma, flags);
+#endif
+}
+
 /* What __kvm_set_memory_region() takes, the file of a struct fd, a string field's assignment in a
  * tracepoint; and IA32_VMX_MISC's bit 29: software may write every field of the VMCS. */
 #if XO_LINUX_6_1

@@ -109,7 +109,7 @@ struct xo_vm {
 	refcount_t refs;	      /* the registry's, and that of a request under way */
 	struct hlist_node hash;	      /* by kvm; written under xo_mutex, read under RCU */
 	struct list_head node;	      /* xo_mutex; ascending wid */
-	struct kvm *kvm;	      /* one reference */
+	struct kvm *kvm;	      /* one reference; NULL: the host itself (self.h) */
 	struct mmu_notifier notifier; /* on kvm->mm: tells when the process dies */
 	char name[XO_NAME_MAX];
 	u64 wid;
@@ -157,6 +157,7 @@ extern struct workqueue_struct *xo_wq;
 enum xo_reason xo_vm_enrol(struct xo_h_enrol *arg);
 enum xo_reason xo_vm_unenrol(const char *name);
 struct xo_vm *xo_vm_by_name(const char *name);
+struct xo_vm *xo_vm_new(const struct xo_h_enrol *arg); /* without kvm; NULL: no memory */
 struct xo_vm *xo_vm_by_kvm(const struct kvm *kvm);
 int xo_vm_hello(struct xo_vm *vm, u64 event);
 void xo_vm_end(struct xo_vm *vm, const char *why);
@@ -231,6 +232,15 @@ void xo_services_link_free(struct xo_link *link);
 void xo_services_vm_free(struct xo_vm *vm);
 void xo_services_exit(void);
 void xo_drain_exit(void);
+
+/* self.c: the host as a callee. Of a link that is not to it, the two do nothing; xo_mutex is held.
+ */
+int xo_self_init(void);
+void xo_self_exit(void);
+bool xo_self_event(void); /* any context */
+void xo_self_link_up(struct xo_link *link);
+void xo_self_link_gone(struct xo_link *link);
+struct xo_vm *xo_self_vm(void);
 
 /* hooks.c: exits of enrolled VMs */
 int xo_hooks_init(void);

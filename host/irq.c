@@ -42,6 +42,8 @@ bool xo_event_send(struct xo_vm *vm)
 	u64 event = READ_ONCE(vm->event);
 	struct kvm_vcpu *vcpu;
 
+	if (!vm->kvm)
+		return xo_self_event();
 	if (!(event & EVENT_VALID))
 		return false;
 	vcpu = kvm_get_vcpu(vm->kvm, event >> EVENT_VCPU_SHIFT);

@@ -73,8 +73,12 @@ static enum xo_reason map_window(struct xo_link *link, enum xo_side side)
 {
 	struct xo_vm *vm = link->vm[side];
 	u32 entry = 1 + link->index[side]; /* 0 is the board */
-	int error = xo_memory_map(vm->kvm, &link->window, XO_MEMSLOT_BASE + entry,
-				  vm->gpa_base + entry * XO_GPA_STRIDE, &link->mapping[side]);
+	int error;
+
+	if (!vm->kvm)
+		return XO_REASON_NONE; /* the host reads it where it is */
+	error = xo_memory_map(vm->kvm, &link->window, XO_MEMSLOT_BASE + entry,
+			      vm->gpa_base + entry * XO_GPA_STRIDE, &link->mapping[side]);
 
 	switch (error) {
 	case 0:
@@ -91,8 +95,11 @@ static enum xo_reason map_window(struct xo_link *link, enum xo_side side)
 
 static void drop_memory(struct xo_link *link)
 {
-	xo_memory_unmap(link->vm[XO_CALLER]->kvm, &link->mapping[XO_CALLER]);
-	xo_memory_unmap(link->vm[XO_CALLEE]->kvm, &link->mapping[XO_CALLEE]);
+	enum xo_side side;
+
+	for (side = XO_CALLER; side <= XO_CALLEE; side++)
+		if (link->mapping[side].mapped)
+			xo_memory_unmap(link->vm[side]->kvm, &link->mapping[side]);
 	xo_memory_free(&link->window);
 }
 
@@ -130,6 +137,7 @@ static void show(struct xo_link *link)
 
 static void go_up(struct xo_link *link)
 {
+	xo_self_link_up(link);
 	attach(link, XO_CALLER);
 	attach(link, XO_CALLEE);
 	raw_spin_lock_irq(&link->lock);
@@ -196,6 +204,12 @@ static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 	return XO_REASON_NONE;
 }
 
+/* A VM, or the host. */
+static struct xo_vm *find_callee(const char *name)
+{
+	return strcmp(name, XO_HOST_NAME) ? xo_vm_by_name(name) : xo_self_vm();
+}
+
 enum xo_reason xo_link_add(struct xo_h_link *arg)
 {
 	u32 slots = arg->slots ?: XO_SLOTS_PER_LINK;
@@ -207,8 +221,10 @@ enum xo_reason xo_link_add(struct xo_h_link *arg)
 		return XO_REASON_NAME_BAD;
 	if (slots > XO_SLOTS_PER_LINK)
 		return XO_REASON_SLOTS_BAD;
+	if (!strcmp(arg->caller, XO_HOST_NAME))
+		return XO_REASON_HOST_CALLS;
 	caller = xo_vm_by_name(arg->caller);
-	callee = xo_vm_by_name(arg->callee);
+	callee = find_callee(arg->callee);
 	if (!caller || !callee)
 		return XO_REASON_NOT_ENROLLED;
 	if (caller == callee)
@@ -250,6 +266,7 @@ void xo_link_free(struct xo_link *link)
 
 	list_del(&link->node);
 	xo_services_link_free(link);
+	xo_self_link_gone(link);
 	detach(link, XO_CALLER);
 	detach(link, XO_CALLEE);
 	/* From here on no HELLO of either side can show the link again. */
@@ -270,7 +287,7 @@ enum xo_reason xo_link_remove(const char *caller_name, const char *callee_name)
 	if (!xo_name_valid(caller_name) || !xo_name_valid(callee_name))
 		return XO_REASON_NAME_BAD;
 	caller = xo_vm_by_name(caller_name);
-	callee = xo_vm_by_name(callee_name);
+	callee = find_callee(callee_name);
 	if (!caller || !callee)
 		return XO_REASON_NOT_ENROLLED;
 	link = find(caller, callee);

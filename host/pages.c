@@ -185,6 +185,14 @@ static int find(struct xo_pages *pages)
 	return watch(pages);
 }
 
+/* Of the owner's own: what it could not execute itself is not to be executed for it. */
+static bool may_execute(struct xo_pages *pages, unsigned long hva)
+{
+	struct vm_area_struct *vma = find_vma(pages->mm, hva);
+
+	return vma && vma->vm_start <= hva && (vma->vm_flags & VM_EXEC);
+}
+
 /* Frames of all pages, as they are now; nothing is held. */
 static int look_up(struct xo_pages *pages, u64 *pfn)
 {
@@ -195,6 +203,11 @@ static int look_up(struct xo_pages *pages, u64 *pfn)
 	for (i = 0; i < pages->count && !error; i++) {
 		struct page *page;
 
+		if (!pages->kvm && (pages->page[i].prot & XO_PAGE_EXEC) &&
+		    !may_execute(pages, pages->page[i].hva))
+			error = -EFAULT;
+		if (error)
+			break;
 		error = xo_page_get(pages->mm, pages->page[i].hva,
 				    pages->page[i].prot & XO_PAGE_WRITE, &page);
 		if (error)

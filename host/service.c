@@ -332,15 +332,23 @@ void xo_service_describe(struct xo_service *service, struct xo_service_info *inf
 	raw_spin_unlock_irq(&xo_service_lock);
 }
 
+static struct xo_service *next_of(struct xo_vm *vm, u64 after, struct xo_service *next)
+{
+	struct xo_service *service;
+
+	list_for_each_entry(service, &vm->services, node)
+		if (service->id > after && (!next || service->id < next->id))
+			next = service;
+	return next;
+}
+
 static struct xo_service *next_service(u64 after)
 {
-	struct xo_service *service, *next = NULL;
+	struct xo_service *next = next_of(xo_self_vm(), after, NULL);
 	struct xo_vm *vm;
 
 	list_for_each_entry(vm, &xo_vms, node)
-		list_for_each_entry(service, &vm->services, node)
-			if (service->id > after && (!next || service->id < next->id))
-				next = service;
+		next = next_of(vm, after, next);
 	return next;
 }
 

@@ -178,7 +178,8 @@ void xo_vm_put(struct xo_vm *vm)
 		return;
 	vunmap(vm->board);
 	xo_memory_free(&vm->board_memory);
-	kvm_put_kvm(vm->kvm);
+	if (vm->kvm)
+		kvm_put_kvm(vm->kvm);
 	free_percpu(vm->exits);
 	kfree(vm);
 }
@@ -270,7 +271,7 @@ static enum xo_reason check_kvm(struct kvm *kvm)
 	return XO_REASON_NONE;
 }
 
-static struct xo_vm *new_vm(const struct xo_h_enrol *arg)
+struct xo_vm *xo_vm_new(const struct xo_h_enrol *arg)
 {
 	struct xo_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 
@@ -344,7 +345,7 @@ static enum xo_reason enrol_kvm(struct xo_h_enrol *arg, struct kvm *kvm)
 
 	if (reason)
 		return reason;
-	vm = new_vm(arg);
+	vm = xo_vm_new(arg);
 	if (!vm)
 		return XO_REASON_NO_MEMORY;
 	kvm_get_kvm(kvm);
@@ -391,6 +392,8 @@ enum xo_reason xo_vm_enrol(struct xo_h_enrol *arg)
 
 	if (!xo_name_valid(arg->name))
 		return XO_REASON_NAME_BAD;
+	if (!strcmp(arg->name, XO_HOST_NAME))
+		return XO_REASON_NAME_RESERVED;
 	if (xo_vm_by_name(arg->name))
 		return XO_REASON_NAME_TAKEN;
 	if (count_vms() >= XO_VMS_MAX)
@@ -405,7 +408,7 @@ enum xo_reason xo_vm_enrol(struct xo_h_enrol *arg)
 int xo_vms_init(void)
 {
 	xo_wid_init();
-	return 0;
+	return xo_self_init();
 }
 
 void xo_vms_exit(void)
@@ -418,4 +421,5 @@ void xo_vms_exit(void)
 	mutex_unlock(&xo_mutex);
 	cancel_delayed_work_sync(&reaper);
 	xo_services_exit();
+	xo_self_exit();
 }

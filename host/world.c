@@ -84,21 +84,26 @@ static void offer(struct xo_h_world_info *info, const struct xo_vm *vm, u64 afte
 	memcpy(info->vm, vm->name, sizeof(info->vm));
 }
 
+static void offer_all(struct xo_h_world_info *info, struct xo_vm *vm, u64 after)
+{
+	u32 i;
+
+	raw_spin_lock_irq(&vm->lock);
+	if (vm->up)
+		offer(info, vm, after, vm->wid, XO_WORLD_KERNEL, 0);
+	for (i = 0; i < XO_WORLDS_PER_VM; i++)
+		offer(info, vm, after, vm->world[i].wid, vm->world[i].kind, vm->world[i].pid);
+	raw_spin_unlock_irq(&vm->lock);
+}
+
 /* The world with the smallest WID above `after`; false at the end. xo_mutex is held. */
 bool xo_world_next(u64 after, struct xo_h_world_info *info)
 {
 	struct xo_vm *vm;
-	u32 i;
 
 	info->wid = 0;
-	list_for_each_entry(vm, &xo_vms, node) {
-		raw_spin_lock_irq(&vm->lock);
-		if (vm->up)
-			offer(info, vm, after, vm->wid, XO_WORLD_KERNEL, 0);
-		for (i = 0; i < XO_WORLDS_PER_VM; i++)
-			offer(info, vm, after, vm->world[i].wid, vm->world[i].kind,
-			      vm->world[i].pid);
-		raw_spin_unlock_irq(&vm->lock);
-	}
+	offer_all(info, xo_self_vm(), after);
+	list_for_each_entry(vm, &xo_vms, node)
+		offer_all(info, vm, after);
 	return info->wid != 0;
 }

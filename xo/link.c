@@ -6,8 +6,9 @@
 static const char help[] =
 	"usage: xo link [--engine ENGINE] [--slots N] CALLER CALLEE\n\n"
 	"Permits the enrolled VM CALLER to call into the enrolled VM CALLEE (on the host, as\n"
-	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`. On a link that\n"
-	"is there, changes its engine; calls in flight end as they began, none is lost.\n\n"
+	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`. CALLEE 'host':\n"
+	"the services of the host's processes. On a link that is there, changes its engine;\n"
+	"calls in flight end as they began, none is lost.\n\n"
 	"  --engine ENGINE  how calls cross: exit (the default), by VM exits and interrupts;\n"
 	"                   vmfunc, calls of services (xo_service_create(3)) without an exit,\n"
 	"                   and `xo sh` still by exits\n"

@@ -26,11 +26,12 @@
 #define XO_ABI_REVISION 2
 #endif
 
-#define XO_NAME_MAX	  32  /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
-#define XO_LINKS_PER_VM	  16  /* quota: links in which one VM takes part, either role */
-#define XO_SLOTS_PER_LINK 64  /* calls under way at once on one link */
-#define XO_WORLDS_PER_VM  256 /* quota: worlds registered by one VM */
-#define XO_VMS_MAX	  64  /* quota: enrolled VMs */
+#define XO_NAME_MAX	  32	 /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
+#define XO_HOST_NAME	  "host" /* as a callee; no VM can have that name */
+#define XO_LINKS_PER_VM	  16	 /* quota: links in which one VM takes part, either role */
+#define XO_SLOTS_PER_LINK 64	 /* calls under way at once on one link */
+#define XO_WORLDS_PER_VM  256	 /* quota: worlds registered by one VM */
+#define XO_VMS_MAX	  64	 /* quota: enrolled VMs */
 
 typedef __u64 xo_wid_t; /* never 0, never reused while the host is up */
 
@@ -434,6 +435,9 @@ struct xo_h_qualify {
 #define XO_H_QUALIFY _IOWR(XO_IOC, 0x0a, struct xo_h_qualify)
 
 /* ------------------------------------------------------------------ part 5: guest ioctls
+ *
+ * Processes of the host offer services too, to the VMs of links to XO_HOST_NAME: XO_G_SERVICE,
+ * XO_G_SERVE, XO_G_ADOPT, XO_G_CANCELLED, XO_G_SERVICE_INFO and mmap() are the same there.
  *
  * On a guest's /dev/crossover (root, 0600). Results by errno; a descriptor plays one part (idle,
  * caller's session, callee's master, callee's session), chosen by its first ioctl, for its life.

@@ -269,9 +269,9 @@ struct xo_service_spec {
 };
 
 /*
- * Offer a service. `x`: an open handle in a VM; it is not needed afterwards but for the sentence of
- * a failure. -EEXIST the name is taken in this VM, -EINVAL name or regions are bad, -E2BIG, -EDQUOT
- * too many pages or services, -ENOMEM.
+ * Offer a service. `x`: an open handle, in a VM or on the host; it is not needed afterwards but for
+ * the sentence of a failure. -EEXIST the name is taken there, -EINVAL name or regions are bad,
+ * -E2BIG, -EDQUOT too many pages or services, -ENOMEM.
  */
 int xo_service_create(struct xo *x, const struct xo_service_spec *spec, struct xo_service **out);
 

@@ -615,7 +615,7 @@ int main(int argc, char **argv)
 {
 	struct xo *x = xo_new();
 
-	if (argc < 3 || !x || xo_open(x, XO_SIDE_GUEST, NULL)) {
+	if (argc < 3 || !x || xo_open(x, XO_SIDE_ANY, NULL)) {
 		printf("xo_svc: %s\n", argc < 3 ? "see its source" : xo_error(x));
 		return 2;
 	}
