@@ -22,6 +22,7 @@ struct xo_pages {
 	void (*changed)(void *arg); /* may sleep; at most once */
 	void *arg;
 	bool told;
+	bool held; /* all pages are in page[]; published by smp_store_release() */
 	u32 regions, count, pinned;
 	struct xo_region *region;
 	struct page **page;
@@ -140,7 +141,8 @@ static void look(struct work_struct *work)
 	struct xo_pages *p = container_of(work, struct xo_pages, look);
 	bool ok = false;
 
-	if (p->told)
+	/* Pinning itself changes mappings (copies of pages that were shared): too early to compare. */
+	if (p->told || !smp_load_acquire(&p->held))
 		return;
 	if (mmget_not_zero(p->mm)) {
 		mmap_read_lock(p->mm);
@@ -287,7 +289,7 @@ int xo_pages_get(const struct xo_g_service *req, void (*changed)(void *arg), voi
 	}
 	p->changed = changed;
 	p->arg = arg;
-	/* Watched first: what changes while they are pinned is looked at behind. */
+	/* Watched first; what changed while they were pinned is looked at once they all are. */
 	ret = mmu_notifier_register(&p->mn, p->mm);
 	p->watched = !ret;
 	if (!ret)
@@ -297,6 +299,8 @@ int xo_pages_get(const struct xo_g_service *req, void (*changed)(void *arg), voi
 		xo_pages_put(p);
 		return ret == -EFAULT ? -EINVAL : ret;
 	}
+	smp_store_release(&p->held, true);
+	queue_look(p);
 	*out = p;
 	return 0;
 }
