@@ -194,11 +194,15 @@ static int make(struct xo_session *s, struct xo_g_attach *out)
 }
 
 /* lock held. 0: the connection is there again. */
-static int revive(struct xo_conn *conn)
+static int revive(struct xo_conn *conn, struct xo_g_attach *out)
 {
 	struct xo_request req = { .op = XO_REQ_REVIVE, .id = conn->id };
 	int ret = conn->id ? xo_request(&req) : -ENOENT;
 
+	out->reason = req.info.reason;
+	/* It is there, and this VM's vCPUs may not use it just now (a debugger, say). */
+	if (ret == -EOPNOTSUPP)
+		return ret;
 	/* Once its memory is gone it does not come back, though the host may not yet say so. */
 	if (ret && conn->id) {
 		detach(conn);
@@ -216,18 +220,23 @@ static int attach(struct xo_session *s, struct xo_g_attach *req, bool inside)
 
 	/* With another engine now, only a call that is inside already goes on. */
 	if (inside || (conn->id && READ_ONCE(s->link->engine) == XO_ENGINE_VMFUNC))
-		ret = revive(conn);
+		ret = revive(conn, req);
 	else
 		ret = -ENOENT;
+	if (inside && ret == -EOPNOTSUPP)
+		return 0; /* it goes on there, as soon as it can */
 	if (!ret || inside)
 		return ret;
 	if (READ_ONCE(s->link->engine) != XO_ENGINE_VMFUNC)
 		return -EXDEV;
-	ret = conn->process ? 0 : take_region(conn, req->slots);
+	if (ret != -EOPNOTSUPP)
+		ret = conn->process ? 0 : take_region(conn, req->slots);
 	if (!ret)
 		ret = make(s, req);
-	if (ret)
-		conn->refused = epoch;
+	if (ret) {
+		conn->refused_at = jiffies;
+		WRITE_ONCE(conn->refused, epoch);
+	}
 	return ret;
 }
 
@@ -266,10 +275,11 @@ u32 xo_conn_engine(const struct xo_session *s)
 {
 	const struct xo_link *l = s->link;
 
-	return READ_ONCE(l->engine) == XO_ENGINE_VMFUNC &&
-			       READ_ONCE(s->conn->refused) != READ_ONCE(l->engine_epoch)
-		       ? XO_ENGINE_VMFUNC
-		       : XO_ENGINE_EXIT;
+	bool refused = READ_ONCE(s->conn->refused) == READ_ONCE(l->engine_epoch) &&
+		       time_before(jiffies, READ_ONCE(s->conn->refused_at) + HZ);
+
+	return READ_ONCE(l->engine) == XO_ENGINE_VMFUNC && !refused ? XO_ENGINE_VMFUNC
+								    : XO_ENGINE_EXIT;
 }
 
 void xo_conn_detach(struct xo_conn *conn)

@@ -246,8 +246,9 @@ struct xo_conn {
 	u64 id;			   /* at the host; 0: none */
 	u32 index;		   /* region; kept for life once there is a process */
 	u32 slots;		   /* likewise */
-	u32 refused;  /* link's engine_epoch when the host would not have it; 0: never */
-	u64 save_gpa; /* with an id */
+	u32 refused; /* link's engine_epoch when the host would not have it; 0: never */
+	unsigned long refused_at; /* jiffies; it is asked again a second later */
+	u64 save_gpa;		  /* with an id */
 	/* under xo.map_lock: what is seen of the save pages */
 	void *save; /* the host's; NULL: the spare ones */
 	unsigned long save_pfn;

@@ -46,7 +46,9 @@ static bool is_region(const struct xo_region *r, const struct xo_region *before)
 	if ((r->prot & ~(XO_PAGE_WRITE | XO_PAGE_EXEC)) ||
 	    r->prot == (XO_PAGE_WRITE | XO_PAGE_EXEC))
 		return false;
-	if (r->start < XO_GATE_BASE + (u64)XO_GATE_CONNS * XO_GATE_CONN_SIZE && end > XO_GATE_BASE)
+	/* Nor the page below the gates; the host refuses more around them. */
+	if (r->start < XO_GATE_BASE + (u64)XO_GATE_CONNS * XO_GATE_CONN_SIZE &&
+	    end > XO_GATE_BASE - PAGE_SIZE)
 		return false;
 	return !before || r->start >= before->start + before->length;
 }

@@ -128,7 +128,6 @@ struct xo_gate_vm {
 };
 
 struct xo_gate_vm *xo_gate_vm_get(struct xo_vm *vm); /* makes it; NULL: no memory */
-int xo_gate_vm_add_cpus(struct xo_vm *vm);	     /* for vCPUs that have none yet */
 struct xo_process *xo_process_get(struct xo_vm *vm, u64 cr3);
 void xo_process_put(struct xo_vm *vm, struct xo_process *process);    /* frees one without conns */
 struct xo_process *xo_process_find(struct xo_gate_vm *gate, u64 cr3); /* under RCU or xo_mutex */

@@ -219,7 +219,6 @@ static int make_slot(struct xo_conn *conn, u32 i, u32 save, const struct xo_conn
 	slot->va = XO_GATE_BASE + (u64)conn->index * XO_GATE_CONN_SIZE + i * XO_GATE_SLOT_SIZE;
 	slot->save = save + i;
 	slot->saved = (struct xo_gate_saved *)(gate->save_va + ((u64)slot->save << PAGE_SHIFT));
-	memset(slot->saved, 0, PAGE_SIZE);
 	conn->slots++;
 	return make_context(slot, spec) ?: open_slot(slot, gate);
 }
@@ -274,15 +273,17 @@ bool xo_conn_busy(struct xo_conn *conn, bool open)
 int xo_conn_reset_slot(struct xo_conn *conn, u32 number)
 {
 	struct xo_gslot *slot;
+	bool busy;
 
 	if (number >= conn->slots)
 		return -EINVAL;
 	slot = &conn->slot[number];
 	set_slot(slot, false);
 	xo_away_flush(); /* nobody runs in it */
+	busy = slot->ssa->busy;
 	memset(slot->ssa, 0, PAGE_SIZE);
 	memset(slot->xsave, 0, PAGE_SIZE);
-	return 0;
+	return busy ? 0 : -ENODATA;
 }
 
 /* Takes down whatever of it there is; nobody knows it any more but by what is taken down first. */
@@ -424,7 +425,7 @@ enum xo_reason xo_conn_make(struct xo_vm *caller, struct xo_image *image,
 	struct xo_process *process;
 	int error;
 
-	if (!gate || xo_gate_vm_add_cpus(caller))
+	if (!gate || xo_gate_add_cpus(caller))
 		return XO_REASON_NO_MEMORY;
 	process = xo_process_get(caller, spec->cr3);
 	if (IS_ERR(process))

@@ -11,8 +11,10 @@
 #include <linux/rculist.h>
 #include "gate_blob.h"
 
-/* How often to look whether the last call has left a connection of a link that was switched. */
-#define DRAIN_INTERVAL msecs_to_jiffies(20)
+/* How often to look whether the last call has left a connection of a link that was switched: less
+ * and less, since each look costs every processor an interrupt, and a service can hold it up. */
+#define DRAIN_FIRST msecs_to_jiffies(20)
+#define DRAIN_LAST  (2 * HZ)
 
 /* By the engine's connection, since that is what home.c knows. */
 static DEFINE_HASHTABLE(by_conn, 8);
@@ -137,6 +139,7 @@ static bool drain_link(struct xo_link *link)
 
 static void drain(struct work_struct *work)
 {
+	static unsigned long interval; /* there is one drainer */
 	struct xo_link *link;
 	bool more = false;
 
@@ -144,8 +147,9 @@ static void drain(struct work_struct *work)
 	list_for_each_entry(link, &xo_links, node)
 		if (link->engine != XO_ENGINE_VMFUNC)
 			more |= drain_link(link);
+	interval = more ? clamp_t(unsigned long, interval * 2, DRAIN_FIRST, DRAIN_LAST) : 0;
 	if (more)
-		queue_delayed_work(xo_wq, &drainer, DRAIN_INTERVAL);
+		queue_delayed_work(xo_wq, &drainer, interval);
 	mutex_unlock(&xo_mutex);
 }
 
@@ -319,7 +323,10 @@ int xo_revive(struct xo_vm *caller, u64 id)
 	raw_spin_lock_irq(&xo_service_lock);
 	xo_grant_settle(grant);
 	raw_spin_unlock_irq(&xo_service_lock);
-	return 0;
+	/* It is there again; whether this VM's vCPUs may use it just now is another matter. */
+	if (xo_gate_add_cpus(caller))
+		return XO_REASON_NO_MEMORY;
+	return xo_vmfunc_qualify(caller);
 }
 
 int xo_reset_slot(struct xo_vm *caller, u64 id, u32 slot)

@@ -89,7 +89,8 @@ u64 *xo_ept_entry(u64 *table, u32 level, u64 gpa)
 	return &table[xo_level_index(gpa, 0)];
 }
 
-/* INVEPT is undefined where KVM has not switched VMX on; nothing is cached there either. */
+/* INVEPT is undefined where KVM has not switched VMX on, or is just about to; nothing is cached
+ * there either. */
 static void forget_all(void *unused)
 {
 	static const struct {
@@ -97,7 +98,10 @@ static void forget_all(void *unused)
 	} none;
 
 	if (__read_cr4() & X86_CR4_VMXE)
-		asm volatile("invept %0, %1" : : "m"(none), "r"(2UL) : "cc", "memory");
+		asm volatile("1: invept %0, %1\n2:\n" _ASM_EXTABLE(1b, 2b)
+			     :
+			     : "m"(none), "r"(2UL)
+			     : "cc", "memory");
 }
 
 /*

@@ -154,7 +154,7 @@ static struct xo_gate_cpu *new_cpu(const struct xo_gate_vm *gate)
 	return NULL;
 }
 
-int xo_gate_vm_add_cpus(struct xo_vm *vm)
+int xo_gate_add_cpus(struct xo_vm *vm)
 {
 	struct xo_gate_vm *gate = vm->gate;
 	struct kvm_vcpu *vcpu;

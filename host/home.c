@@ -149,6 +149,11 @@ static u64 window_offset(const struct away *a)
 	return a->rip - a->slot->va;
 }
 
+static bool from_ring0(void)
+{
+	return !VMX_AR_DPL(xo_vmread(GUEST_SS_AR_BYTES));
+}
+
 static const struct xo_rt_labels *labels_of(const struct xo_gslot *slot)
 {
 	return slot->conn->image->flags & XO_SERVICE_GPR ? &xo_rt_labels[0] : &xo_rt_labels[1];
@@ -223,7 +228,7 @@ static u64 fault_kind(const struct away *a)
 	if (a->in_gate || in_our_text(a))
 		return XO_GATE_FAULT_GATE;
 	/* SYSCALL and SYSENTER go where the caller's kernel said, in ring 0, where nothing is. */
-	if (!VMX_AR_DPL(xo_vmread(GUEST_SS_AR_BYTES)))
+	if (from_ring0())
 		return XO_GATE_FAULT_SYSCALL;
 	switch (a->reason) {
 	case EXIT_REASON_EPT_VIOLATION:
@@ -356,7 +361,8 @@ static bool is_revoked(const struct away *a)
 
 static void home_from_service(const struct away *a)
 {
-	if (a->event || is_revoked(a)) {
+	/* In ring 0 it is behind a SYSCALL, and nothing to go on with, whatever ended it. */
+	if ((a->event && !from_ring0()) || is_revoked(a)) {
 		event_in_service(a);
 		return;
 	}
@@ -441,11 +447,6 @@ static void stranger(const struct away *a)
 	xo_exit_inject_ud(a->vcpu);
 }
 
-static bool from_ring0(void)
-{
-	return !VMX_AR_DPL(xo_vmread(GUEST_SS_AR_BYTES));
-}
-
 static void from_away(struct away *a)
 {
 	a->cr3 = xo_vmread(GUEST_CR3) & CR3_ADDRESS;
@@ -521,7 +522,9 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	a.list_svc = a.cpu->list[XO_LIST_SVC / 8];
 	disarm(a.cpu);
 	xo_caches_drop(vcpu);
-	a.reason = xo_exit_reason(vcpu);
+	/* Without the bits that modify it: an interrupt that beats a bus-lock exit is one too.
+	 * (After a failed entry it is home.) */
+	a.reason = (u16)xo_exit_reason(vcpu);
 	a.eptp = xo_vmread(EPT_POINTER);
 	if (a.eptp == a.cpu->home) {
 		finish_epilogue(&a);

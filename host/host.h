@@ -100,6 +100,7 @@ struct xo_world {
 /* What a VM's kernel asked for and has not been answered; request.c. */
 struct xo_asked {
 	struct work_struct work;
+	struct ratelimit_state rate;
 	bool busy; /* vm->lock; the others are set with it and stay while it is */
 	u64 gpa;
 	u64 incarnation;

@@ -22,11 +22,16 @@ bool xo_image_has(const struct xo_image *image, u64 gpa)
 	return gpa >= page_gpa(0) && gpa < page_gpa(image->count);
 }
 
-/* User addresses, and not where gates are: a whole root entry is kept for those. */
+/*
+ * User addresses, and not where gates are: a whole root entry is kept for those. Nor the page right
+ * below: a VMFUNC in its last bytes would go on in the gate context with the first slot's gate,
+ * whichever slot the service has.
+ */
 static bool address_ok(u64 va)
 {
 	return PAGE_ALIGNED(va) && va >= PAGE_SIZE && va < TASK_SIZE_MAX &&
-	       xo_level_index(va, 3) != GATE_ROOT_INDEX;
+	       xo_level_index(va, 3) != GATE_ROOT_INDEX &&
+	       xo_level_index(va + PAGE_SIZE, 3) != GATE_ROOT_INDEX;
 }
 
 static int check(const struct xo_image_page *page, u32 count, u64 entry)

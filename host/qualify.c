@@ -51,7 +51,10 @@ static enum xo_reason registers_qualify(const struct kvm_vcpu *vcpu)
 		return XO_REASON_NO_FSGSBASE;
 	if (!(cr4 & X86_CR4_OSXSAVE))
 		return XO_REASON_NO_XSAVE;
-	if (vcpu->arch.xcr0 & (XFEATURE_MASK_PKRU | XFEATURE_MASK_XTILE))
+	/* What the runtime clears is limited to XCR0: it must have what can be used without it, and
+	 * nothing that the runtime leaves alone. */
+	if ((vcpu->arch.xcr0 & XFEATURE_MASK_FPSSE) != XFEATURE_MASK_FPSSE ||
+	    vcpu->arch.xcr0 & ~(u64)XO_GATE_XSTATE)
 		return XO_REASON_VCPU_STATE;
 	return XO_REASON_NONE;
 }

@@ -18,13 +18,18 @@
 #include "trace.h"
 
 /* How often the answer's page may be paged out before it is there. */
-#define ANSWER_TRIES 16
+#define ANSWER_TRIES	    16
+
+/* Of one VM; it waits with what is more. */
+#define REQUESTS_PER_SECOND 256
 
 static void work(struct work_struct *work);
 
 void xo_request_init(struct xo_vm *vm)
 {
 	INIT_WORK(&vm->request.work, work);
+	ratelimit_state_init(&vm->request.rate, HZ, REQUESTS_PER_SECOND);
+	ratelimit_set_flags(&vm->request.rate, RATELIMIT_MSG_ON_RELEASE);
 }
 
 /* The hypercall. Interrupts are off. */
@@ -37,7 +42,8 @@ int xo_request_take(struct xo_vm *vm, u64 gpa)
 	raw_spin_lock(&vm->lock);
 	if (!vm->up) {
 		error = -ENOTCONN;
-	} else if (vm->request.busy) {
+	} else if (vm->request.busy || !__ratelimit(&vm->request.rate)) {
+		/* Most of them interrupt every processor: not at a guest's will. */
 		error = -EBUSY;
 	} else {
 		vm->request.busy = true;

@@ -79,7 +79,8 @@ bool xo_conn_busy(struct xo_conn *conn, bool open);
 /* Stops, brings everybody home, frees; interrupted calls in it are lost. */
 void xo_conn_free(struct xo_conn *conn);
 /* Forget the interrupted call in a slot, which is stopped then: start the connection anew, under
- * the lock for that. No lock of an exit's callback is held. -EINVAL no such slot. */
+ * the lock for that. No lock of an exit's callback is held. -EINVAL no such slot, -ENODATA no call
+ * was in it. */
 int xo_conn_reset_slot(struct xo_conn *conn, u32 slot);
 /* Counts of this connection so far. Any context. */
 void xo_conn_stat(const struct xo_conn *conn, struct xo_service_info *info);
@@ -93,6 +94,9 @@ void xo_service_faulted(struct xo_conn *conn, u64 fault);
 /* May callers of that VM use the engine now? XO_REASON_NONE, or the condition that fails. Looks at
  * the processor, the VM and every vCPU. */
 enum xo_reason xo_vmfunc_qualify(struct xo_vm *caller);
+
+/* vCPUs that came since the first connection can go away, too. -ENOMEM. */
+int xo_gate_add_cpus(struct xo_vm *caller);
 
 /* hooks.c, interrupts off, VMCS loaded: before an entry, and right behind an exit. The latter
  * returns true when the exit was away and is dealt with. */

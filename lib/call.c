@@ -12,8 +12,9 @@
 #include <sys/ioctl.h>
 #include "conn.h"
 
-#define ATTEMPTS 16 /* to begin anew, whatever for */
-#define NS_PER_S 1000000000ULL
+#define ATTEMPTS	16   /* to begin anew, whatever for */
+#define ATTEMPTS_INSIDE 1000 /* to go on with what is half done: some 10 s */
+#define NS_PER_S	1000000000ULL
 
 struct call {
 	struct xo_conn *conn;
@@ -190,12 +191,14 @@ static uint8_t *taken_flag(uint64_t slot_window)
 	return (uint8_t *)(uintptr_t)(slot_window + XO_GATE_SAVE + XO_SAVE_TAKEN);
 }
 
-static void reset(struct xo_conn *c, uint32_t slot)
+/* False: there was no call in it away. */
+static bool reset(struct xo_conn *c, uint32_t slot)
 {
 	int saved = errno;
+	bool none = ioctl(c->fd, XO_G_SLOT_RESET, &slot) < 0 && errno == ENODATA;
 
-	ioctl(c->fd, XO_G_SLOT_RESET, &slot);
 	errno = saved;
+	return !none;
 }
 
 /* The call ends with `err`, and its slot is for the next; what is left of it away is forgotten. */
@@ -207,11 +210,18 @@ static int end(struct call *k, int err)
 	return err;
 }
 
-/* True: *a is another try's. */
+/*
+ * True: *a is another try's. A call that is half done has no other way than this one, so it is
+ * given more time: what keeps its processor from going away (a debugger, say) may pass.
+ */
 static bool again(struct call *k, struct xo_answer *a)
 {
-	if (k->attempts++ >= ATTEMPTS || is_late(k))
+	static const struct timespec nap = { .tv_nsec = 10 * 1000 * 1000 };
+
+	if (k->attempts++ >= (k->inside ? ATTEMPTS_INSIDE : ATTEMPTS) || is_late(k))
 		return false;
+	if (k->attempts > ATTEMPTS)
+		nanosleep(&nap, NULL);
 	xo_count(&k->conn->retried);
 	if (k->inside) {
 		*a = resume(k);
@@ -307,6 +317,7 @@ int xo_call_slow(struct xo_conn *conn, const uint64_t args[6], xo_entry entry,
 
 void xo_abandon(struct xo_conn *c)
 {
+	static const struct timespec patience = { .tv_nsec = 20 * 1000 * 1000 };
 	bool gates = __atomic_load_n(&c->mapping, __ATOMIC_ACQUIRE) == XO_MAPPED;
 	uintptr_t self = xo_this_thread();
 	int saved = errno;
@@ -327,7 +338,17 @@ void xo_abandon(struct xo_conn *c)
 
 		if (!__atomic_load_n(taken_flag(at), __ATOMIC_ACQUIRE) || *fs != self)
 			continue;
-		reset(c, i);
+		/*
+		 * With a call in it, it is this thread's. Without, this thread was about to go away
+		 * or had just come home; or another thread has just taken a slot that this one had
+		 * before, and will have written its own FS base there after its next few
+		 * instructions.
+		 */
+		if (!reset(c, i)) {
+			nanosleep(&patience, NULL);
+			if (*fs != self)
+				continue;
+		}
 		__atomic_store_n(taken_flag(at), 0, __ATOMIC_RELEASE);
 	}
 	errno = saved;

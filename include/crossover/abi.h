@@ -83,7 +83,8 @@ enum xo_hypercall {
 	/*
 	 * Something that the host must sleep for. RBX = guest-physical address (whole page) of a
 	 * struct xo_request, which the host reads once, works on, and writes back; then it sets
-	 * XO_EVENT_REQUEST. -EBUSY: this VM's last one is not through, -EINVAL bad address,
+	 * XO_EVENT_REQUEST. -EBUSY: this VM's last one is not through, or it asks too often
+	 * (256 a second): again later. -EINVAL bad address,
 	 * -ENOTCONN before HELLO.
 	 */
 	XO_HC_REQUEST = 9,
@@ -114,7 +115,7 @@ enum xo_request_op {
 	XO_REQ_ATTACH = 6,
 	XO_REQ_DETACH = 7, /* Caller: id of the connection */
 	XO_REQ_REVIVE = 8, /* Caller: id: make its revoked context anew. -EHOSTDOWN: it cannot be */
-	XO_REQ_RESET = 9,  /* Caller: id, slot: forget the interrupted call in that slot */
+	XO_REQ_RESET = 9,  /* Caller: id, slot: forget the interrupted call in it. -ENODATA: none */
 	XO_REQ_PROCESS_DEL = 10, /* Caller: every connection of `cr3` ends, then the page is free */
 };
 
@@ -645,7 +646,8 @@ struct xo_g_invoke {
 };
 #define XO_G_INVOKE	_IOWR(XO_IOC, 0x2d, struct xo_g_invoke)
 
-/* Forget the interrupted call in a slot (a __u32). May sleep; no signal ends it. */
+/* Forget the interrupted call in a slot (a __u32). May sleep; no signal ends it. ENODATA: there was
+ * none, as far as the service, who can write that, tells. */
 #define XO_G_SLOT_RESET _IOW(XO_IOC, 0x2e, __u32)
 
 #ifdef __cplusplus
