@@ -336,7 +336,7 @@ enum xo_reason xo_cpus_tested(void)
 	}
 	cpus_read_unlock();
 	mutex_unlock(&one_at_a_time);
-	if (tested)
+	if (tested && !failed)
 		pr_info("EPTP list self-test passed on %u CPU%s\n", passed, passed == 1 ? "" : "s");
 	return passed && !failed ? XO_REASON_NONE : XO_REASON_CPU_UNTESTED;
 }
