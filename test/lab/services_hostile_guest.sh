@@ -42,11 +42,47 @@ says 'grants 64 then -22$'
 says 'a slot twice -17$'
 services_are "at the quota" 64
 
+# the caller makes of those grants what it can
+conns() { xo stat --json | jq '.connections | length'; }
+conns_are() {
+	for _ in $(seq 40); do [ "$(conns)" = "$2" ] && return; sleep 0.25; done
+	fail "$1: $(conns) connections, expected $2"
+}
+insist() { load mgr caller=1 link="$id"; }
+insist
+says 'another.s session -13$'
+says 'attached -18 save 0$'
+mgr rmmod xo_hostile
+mgr dmesg -c >/dev/null
+xo link mgr web --engine vmfunc || fail "switch to vmfunc"
+insist
+says 'another gate text -71$'
+says 'slots -22 -22 region -22$'
+says 'bad CR3 -22 -22 -22 -22 -22 -22$'
+says 'another.s session -13$'
+says 'attached 0 save 1$'
+says 'session twice -17 region twice -17$'
+says 'reset no slot -22$'
+says 'reset 0 revive 0 detach 0 again -2$'
+says 'big connections 32 then -122$'
+says 'small connections 64 then 0$'
+conns_are "at the quota" 64
+xo link mgr web --engine exit || fail "switch to exit"
+conns_are "drained" 0
+mgr rmmod xo_hostile
+mgr dmesg -c >/dev/null
+xo link mgr web --engine vmfunc || fail "switch to vmfunc"
+insist
+says 'small connections 64 then 0$'
+conns_are "again at the quota" 64
+
 # the kernel that offered them says goodbye, and they are gone
 web rmmod xo_hostile
 serve_stop
 web rmmod crossover_guest || fail "rmmod crossover_guest"
 services_are "after goodbye" 0
+conns_are "after goodbye" 0
+mgr rmmod xo_hostile
 
 # and while they stand, VM and module go
 up

@@ -13,6 +13,9 @@ MODULE_PARM_DESC(link, "id of a link of this VM, for requests");
 static bool callee;
 module_param(callee, bool, 0444);
 MODULE_PARM_DESC(callee, "this VM is the link's callee: offer, grant, and leave it all behind");
+static bool caller;
+module_param(caller, bool, 0444);
+MODULE_PARM_DESC(caller, "this VM is the link's caller, and its callee granted: attach");
 static bool quit;
 module_param(quit, bool, 0444);
 MODULE_PARM_DESC(quit, "ask for something, and reset this VM before it can be answered");
@@ -86,6 +89,8 @@ static int __init hostile_init(void)
 		return hostile_quit();
 	if (callee)
 		return hostile_owner(link);
+	if (caller)
+		return hostile_caller(link);
 	malformed();
 	worlds_until_refused();
 	forged_calls(20000);

@@ -11,12 +11,14 @@
 #include <linux/random.h>
 #include <linux/reboot.h>
 #include <linux/slab.h>
+#include "gate_blob.h"
 #include "hostile.h"
 
 #define UNANSWERED 0x7fffffff
 #define VA	   0x10000000ULL
 /* Where the host puts its memory slots in a VM, see xo_memory_find_gpa(). */
 #define BOARD_GPA  0x4000000000ULL
+#define SESSION	   1000 /* of the owner's first grant, in slot 0 */
 #define MMIO_GPA   0xfee00000ULL
 
 static struct xo_request *request;
@@ -221,7 +223,7 @@ static u32 grants_until_refused(u64 link, u64 id, int *status)
 		request->op = XO_REQ_GRANT;
 		request->link = link;
 		request->id = id;
-		request->session = 1000 + n;
+		request->session = SESSION + n;
 		request->slot = n;
 		*status = ask();
 		if (*status)
@@ -282,6 +284,105 @@ int hostile_owner(u64 link)
 	request->id = id;
 	request->session = 5000;
 	pr_info("xo_hostile: a slot twice %d\n", ask());
+	return 0;
+}
+
+/* By the n-th grant. */
+static int attach_by(u64 text, u64 link, u32 n, u64 cr3, u32 index, u32 slots)
+{
+	memset(request, 0, sizeof(*request));
+	request->op = XO_REQ_ATTACH;
+	request->entry = text;
+	request->link = link;
+	request->session = SESSION + n;
+	request->slot = n;
+	request->cr3 = cr3;
+	request->index = index;
+	request->slots = slots;
+	return ask();
+}
+
+static int attach(u64 link, u32 n, u64 cr3, u32 index, u32 slots)
+{
+	return attach_by(XO_GATE_BUILD, link, n, cr3, index, slots);
+}
+
+static void bad_attaches(u64 link, u64 cr3)
+{
+	pr_info("xo_hostile: slots %d %d region %d\n", attach(link, 0, cr3, 0, 0),
+		attach(link, 0, cr3, 0, XO_GATE_SLOTS + 1), attach(link, 0, cr3, XO_GATE_CONNS, 1));
+	pr_info("xo_hostile: bad CR3 %d %d %d %d %d %d\n", attach(link, 0, cr3 + 8, 0, 1),
+		attach(link, 0, MMIO_GPA, 0, 1), attach(link, 0, 1ULL << 45, 0, 1),
+		attach(link, 0, 1ULL << 63, 0, 1), attach(link, 0, ~0ULL << 12, 0, 1),
+		attach(link, 0, 0x6000000000ULL, 0, 1));
+	pr_info("xo_hostile: another gate text %d\n",
+		attach_by(XO_GATE_BUILD + 1, link, 0, cr3, 0, 1));
+	pr_info("xo_hostile: another's session %d\n", attach(link, 900, cr3, 0, 1));
+}
+
+/* One connection, and everything that can be asked of it. */
+static void one_connection(u64 link, u64 cr3)
+{
+	int status = attach(link, 0, cr3, 0, XO_GATE_SLOTS);
+	int reset, revive, detach;
+	u64 id = request->id;
+
+	pr_info("xo_hostile: attached %d save %d\n", status, !!request->save_gpa);
+	pr_info("xo_hostile: session twice %d region twice %d\n", attach(link, 0, cr3, 1, 1),
+		attach(link, 1, cr3, 0, 1));
+	memset(request, 0, sizeof(*request));
+	request->op = XO_REQ_RESET;
+	request->id = id;
+	request->slot = XO_GATE_SLOTS;
+	pr_info("xo_hostile: reset no slot %d\n", ask());
+	reset = ask_op(XO_REQ_RESET, id);
+	revive = ask_op(XO_REQ_REVIVE, id);
+	detach = ask_op(XO_REQ_DETACH, id);
+	pr_info("xo_hostile: reset %d revive %d detach %d again %d\n", reset, revive, detach,
+		ask_op(XO_REQ_DETACH, id));
+}
+
+static u32 attach_until_refused(u64 link, u64 cr3, u32 slots, int *status)
+{
+	u32 n;
+
+	for (n = 0; n < 64; n++) {
+		*status = attach(link, n, cr3 + (n % 8) * PAGE_SIZE, n, slots);
+		if (*status)
+			break;
+	}
+	return n;
+}
+
+static void processes_end(u64 cr3)
+{
+	u32 i;
+
+	for (i = 0; i < 8; i++) {
+		memset(request, 0, sizeof(*request));
+		request->op = XO_REQ_PROCESS_DEL;
+		request->cr3 = cr3 + i * PAGE_SIZE;
+		ask();
+	}
+}
+
+/* "Processes" whose CR3 are pages of our own; the last connections stay. */
+int hostile_caller(u64 link)
+{
+	int status;
+	u64 cr3;
+	u32 n;
+
+	if (allocate())
+		return -ENOMEM;
+	cr3 = virt_to_phys(list);
+	bad_attaches(link, cr3);
+	one_connection(link, cr3);
+	n = attach_until_refused(link, cr3, XO_GATE_SLOTS, &status);
+	pr_info("xo_hostile: big connections %u then %d\n", n, status);
+	processes_end(cr3);
+	n = attach_until_refused(link, cr3, 1, &status);
+	pr_info("xo_hostile: small connections %u then %d\n", n, status);
 	return 0;
 }
 
