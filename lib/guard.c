@@ -214,6 +214,14 @@ void xo_guard_interrupt(pthread_t t)
 	pthread_kill(t, SIGSYS);
 }
 
+/* Control words as at first, and not as the call before left them: so it is on `vmfunc`. */
+static void fresh_control(void)
+{
+	static const uint32_t mxcsr = 0x1f80;
+
+	__asm__ volatile("fninit; ldmxcsr %0" : : "m"(mxcsr));
+}
+
 bool xo_guard_call(const struct xo_guarded *job, uint64_t *value, struct xo_fault *fault)
 {
 	const uint64_t *a = job->args;
@@ -227,6 +235,7 @@ bool xo_guard_call(const struct xo_guarded *job, uint64_t *value, struct xo_faul
 		*fault = g->fault;
 		return false;
 	}
+	fresh_control();
 	g->job = job;
 	g->inside = 1;
 	g->selector = SYSCALL_DISPATCH_FILTER_BLOCK;
