@@ -3,7 +3,7 @@
 # same exits, by reason, whether the module is loaded (and works for others) or not.
 . /opt/crossover/test/lab/lib.sh
 tr=/sys/kernel/tracing
-pid=$(xo vm ls --json | jq -r '.[] | select(.name == "plain") | .pid')
+pid=$(vm_pid plain)
 # exits of plain's threads by reason, for 40 forks and a CPUID loop; timers and interrupts are
 # the clock's, not the workload's, and are printed only
 exits() {
