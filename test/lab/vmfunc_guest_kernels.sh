@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0
+# Calls over vmfunc must never depend on whether the caller's kernel has page tables of its own for
+# ring 3 (PTI): the CR3 that the gate context knows is the one of ring 3, with and without.
+. /opt/crossover/test/lab/vmfunc.inc
+vmfunc_up
+meltdown() { vm "$1" cat /sys/devices/system/cpu/vulnerabilities/meltdown; }
+xo vm start bare:192:1:pti=off && xo vm wait --timeout 120 bare || fail "a VM with pti=off does not start"
+xo vm start clad:192:1:pti=on && xo vm wait --timeout 120 clad || fail "a VM with pti=on does not start"
+expect_eq "bare is without PTI" "$(meltdown bare)" Vulnerable
+expect_eq "clad has PTI" "$(meltdown clad)" "Mitigation: PTI"
+for v in bare clad; do
+	guest_up $v
+	link_engine vmfunc $v
+	caller_in $v null 1000 , arguments , vector , visit , no-exit , threads 4 100 , processes 4 50 , fork , short-lives 6
+	grep -q "visit: caller $v " /tmp/caller || fail "the service was told of another caller than $v"
+done
+# all at once
+vm bare $T/xo_caller vmfunc web threads 4 300 >/tmp/bare 2>&1 & pids=$!
+vm clad $T/xo_caller vmfunc web processes 4 200 20 >/tmp/clad 2>&1 & pids="$pids $!"
+caller null 3000
+for p in $pids; do wait "$p" || { cat /tmp/bare /tmp/clad; fail "callers of three VMs at once"; }; done
+for v in bare clad; do
+	xo unlink $v web; vm $v rmmod crossover_guest || fail "rmmod in $v"
+	xo unenrol $v || fail "unenrol $v"
+	xo vm stop --timeout 30 $v || xo vm kill $v
+done
+vmfunc_down
