@@ -329,7 +329,8 @@ static long do_arm(struct file *file, struct xo_file *f, void __user *arg)
 		return -ENOTCONN;
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
-	return xo_router_arm(file, f->session, &req);
+	/* A service makes no system calls for its callers. */
+	return f->session->conn ? -EINVAL : xo_router_arm(file, f->session, &req);
 }
 
 static long do_route_stat(void __user *arg)

@@ -345,6 +345,7 @@ int xo_stub_mmap(struct xo_stub *s, struct vm_area_struct *vma);
 struct xo_service;
 int xo_service_begin(struct xo_g_service *req, struct xo_service **out);
 void xo_service_end(struct xo_service *v);
+void xo_service_refresh(struct xo_service *v); /* after a HELLO: offered to that host, too */
 u64 xo_service_id(const struct xo_service *v); /* at the host; 0: not there (any more) */
 void xo_service_info(struct xo_service *v, struct xo_service_info *info);
 void xo_service_grant(struct xo_stub *s);   /* before its OPEN is answered */
@@ -378,6 +379,7 @@ struct xo_guest {
 	struct mutex host;
 	struct workqueue_struct *wq;
 	u32 host_revision; /* of the last HELLO's answer; under host */
+	u32 hellos;	   /* that succeeded; under host */
 	struct rw_semaphore map_lock;
 	/* under lock */
 	struct xo_board *board; /* NULL: the host does not know us */

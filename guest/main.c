@@ -68,6 +68,7 @@ static int say_hello(void)
 	}
 	xo.host_revision = revision;
 	xo.unknown = false;
+	WRITE_ONCE(xo.hellos, xo.hellos + 1);
 	spin_lock_irq(&xo.lock);
 	xo.board = b;
 	xo.told = destination;

@@ -396,6 +396,8 @@ static int wait_open(struct xo_master *m, struct xo_g_serve *req)
 
 	for (;;) {
 		ret = xo_hello();
+		if (!ret && m->service)
+			xo_service_refresh(m->service);
 		if (!ret)
 			ret = wait_next(m->name[0] ? &m->wait : &xo.open_wait, &m->idle, m, NULL,
 					req, timeout);

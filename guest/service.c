@@ -14,6 +14,11 @@ struct xo_service {
 	struct xo_pages *pages;
 	u64 id; /* at the host; 0: not there */
 	u32 reason;
+	u32 hello; /* in which of this kernel's lives at the host it was offered */
+	u32 flags;
+	u64 entry;
+	s32 pid;
+	char name[XO_NAME_MAX];
 };
 
 u64 xo_service_id(const struct xo_service *v)
@@ -50,20 +55,23 @@ static void changed(void *arg)
 	spin_unlock_irq(&xo.lock);
 }
 
-/* The host need not have it: its reason is remembered. */
-static void offer(struct xo_service *v, const struct xo_g_service *asked)
+/* lock held. The host need not have it: its reason is remembered. */
+static void offer(struct xo_service *v)
 {
 	struct xo_request req = {
 		.op = XO_REQ_SERVICE_ADD,
-		.flags = asked->flags,
-		.entry = asked->entry,
-		.pid = task_tgid_nr(current),
+		.flags = v->flags,
+		.entry = v->entry,
+		.pid = v->pid,
 	};
 	int ret;
 
-	memcpy(req.name, asked->name, sizeof(req.name));
+	v->hello = READ_ONCE(xo.hellos);
+	WRITE_ONCE(v->id, 0);
+	v->reason = XO_REASON_NONE;
+	memcpy(req.name, v->name, sizeof(req.name));
 	req.list = xo_pages_list(v->pages, &req.count);
-	if (xo_hello()) {
+	if (!READ_ONCE(xo.board)) {
 		v->reason = XO_REASON_NOT_ENROLLED;
 		return;
 	}
@@ -84,20 +92,35 @@ int xo_service_begin(struct xo_g_service *req, struct xo_service **out)
 	if (!v)
 		return -ENOMEM;
 	mutex_init(&v->lock);
+	v->flags = req->flags;
+	v->entry = req->entry;
+	v->pid = task_tgid_nr(current);
+	memcpy(v->name, req->name, sizeof(v->name));
 	ret = xo_pages_get(req, changed, v, &v->pages);
 	if (ret) {
 		kfree(v);
 		return ret;
 	}
+	xo_hello();
 	mutex_lock(&v->lock);
 	/* Changed already: it is not offered, and nothing of it is held. */
 	if (v->reason != XO_REASON_MEMORY_GONE)
-		offer(v, req);
+		offer(v);
 	req->reason = v->reason;
 	req->id = v->id;
 	mutex_unlock(&v->lock);
 	*out = v;
 	return 0;
+}
+
+void xo_service_refresh(struct xo_service *v)
+{
+	if (READ_ONCE(v->hello) == READ_ONCE(xo.hellos))
+		return;
+	mutex_lock(&v->lock);
+	if (v->hello != READ_ONCE(xo.hellos) && v->reason != XO_REASON_MEMORY_GONE)
+		offer(v);
+	mutex_unlock(&v->lock);
 }
 
 void xo_service_end(struct xo_service *v)

@@ -57,7 +57,7 @@ settled "at the end"
 
 web rmmod crossover_guest || fail "rmmod in web"
 op "no callee" 'Host is down' ping web 1
-for s in 1 2 3 4 5 6 7; do
+for s in 1 2 3 4 5 6 7 8 9; do
 	web insmod $KO/crossover_guest.ko fail_step=$s 2>/dev/null && fail "step $s did not fail"
 	web test ! -e /dev/crossover || fail "step $s failed and left a node"
 	expect_eq "step $s left an interrupt" "$(web grep -c crossover /proc/interrupts)" 0

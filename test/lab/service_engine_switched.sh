@@ -4,9 +4,12 @@
 # of a caller's kernel module end a caller otherwise than by EHOSTDOWN.
 . /opt/crossover/test/lab/lib.sh
 svc=$T/xo_svc
-begin() { # engine
+ready() { # engine
 	host_up; guest_up mgr; guest_up web
 	linked || xo link mgr web --engine "$1" || fail "xo link mgr web"
+}
+begin() { # engine
+	ready "$1"
 	web sh -c "rm -f /tmp/svc; setsid $svc serve count mgr >/tmp/svc 2>&1 </dev/null & echo \$! >/tmp/svc.pid"
 	local i
 	for i in $(seq 20); do web grep -q ready /tmp/svc && return; sleep 0.1; done
@@ -52,9 +55,8 @@ start ended
 rmmod crossover || fail "rmmod in mid-call"
 ends "a call when the host's module goes" '^ok'
 mgr pgrep xo_svc && fail "a caller is left over"
-web sh -c 'kill $(cat /tmp/svc.pid)'
-sleep 1
-begin vmfunc
+ready vmfunc
+sleep 1.5 # who waits for callers looks for the host once a second
 start steady 800
 ends "after the host's module came back" '^steady .* lost 0 engine vmfunc'
 web sh -c 'kill $(cat /tmp/svc.pid)'
