@@ -50,6 +50,14 @@ guest_up() {
 	enrolled "$1" || xo enrol "$1" || fail "xo enrol $1"
 	vm "$1" sh -c "[ -e /dev/crossover ] || insmod $KO/crossover_guest.ko" || fail "insmod in $1"
 }
+# engine NAME: the link mgr -> web is there, and its calls take that engine from now on
+engine() {
+	if ! linked; then
+		xo link mgr web --engine "$1" || fail "xo link mgr web"
+	elif [ "$(cell "xo stat" ENGINE mgr web)" != "$1" ]; then
+		xo link mgr web --engine "$1" >/dev/null || fail "xo link --engine $1"
+	fi
+}
 linked() { [ -n "$(cell "xo stat" ENGINE mgr web)" ]; }
 # policy TEXT: becomes web's policy, and its server is started or told
 policy() {
