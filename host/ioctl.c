@@ -3,6 +3,7 @@
  * The host's ioctls, as include/crossover/abi.h part 4 has them. Each copies its structure in once,
  * works on the copy under xo_mutex, and copies it back whole, on refusal too (with the reason).
  */
+#include "away.h"
 #include "service.h"
 #include <linux/uaccess.h>
 #include <linux/utsname.h>
@@ -157,6 +158,8 @@ static int h_qualify(void *p)
 
 	if (!xo_name_valid(arg->name))
 		return XO_REASON_NAME_BAD;
+	if (!strcmp(arg->name, XO_HOST_NAME))
+		return xo_processor_lacks;
 	vm = xo_vm_by_name(arg->name);
 	return vm ? xo_vmfunc_qualify(vm) : XO_REASON_NOT_ENROLLED;
 }

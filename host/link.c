@@ -195,7 +195,7 @@ static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 	if (link->engine == arg->engine)
 		return XO_REASON_LINK_EXISTS;
 	if (arg->slots && arg->slots != link->slots)
-		return XO_REASON_SLOTS_BAD;
+		return XO_REASON_SLOTS_FIXED;
 	WRITE_ONCE(link->engine, arg->engine);
 	show(link);
 	xo_services_link_switched(link);

@@ -212,9 +212,8 @@ static const struct condition host_list[] = {
 	{ "module's kernel", built_for_this, "build crossover.ko for the running kernel", NEEDED },
 	{ "VMFUNC", xo_has_vmfunc, "engine vmfunc needs Haswell or later; use --engine exit",
 	  OPTIONAL },
-	{ "execute-only pages", xo_has_execute_only, "engine vmfunc needs them; use --engine exit",
-	  OPTIONAL },
-	{ "INVEPT, global", xo_has_invept, "engine vmfunc needs it; use --engine exit", OPTIONAL },
+	{ "execute-only pages, INVEPT", xo_has_execute_only,
+	  "engine vmfunc needs them; use --engine exit", OPTIONAL },
 	{ "no leaks by speculation", xo_keeps_secrets,
 	  "over vmfunc a caller could read what a service left in the processor's caches and "
 	  "buffers: link only VMs that trust each other that far with --engine vmfunc",

@@ -33,7 +33,6 @@ bool xo_first_line(const char *path, char *text, int size);
 /* doctor_vmfunc.c: what the engine `vmfunc` needs of a host */
 bool xo_has_vmfunc(struct finding *f);
 bool xo_has_execute_only(struct finding *f);
-bool xo_has_invept(struct finding *f);
 bool xo_keeps_secrets(struct finding *f);
 
 /* Each enrolled VM, as a caller over `vmfunc`: `tell` gets a name, what was found, what to do. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * xo doctor: what the engine `vmfunc` needs. The processor is asked by its MSRs; where those cannot
- * be read, by what the kernel lists in /proc/cpuinfo.
+ * be read, the module is. (The kernel's list in /proc/cpuinfo has no EPTP switching on any of them:
+ * it reads the wrong half of that MSR.)
  */
 #include <fcntl.h>
 #include <string.h>
@@ -30,23 +31,30 @@ static bool read_msr(off_t number, unsigned long long *value)
 	return n == (ssize_t)sizeof(*value);
 }
 
-/* Does the kernel list that feature of VMX? */
-static bool vmx_has(const char *word)
+/* What the module finds that the processor lacks; XO_REASON_VERSION: it cannot be asked. */
+static unsigned int module_says(void)
 {
-	char line[4096], padded[64];
-	FILE *f = fopen("/proc/cpuinfo", "re");
-	bool has = false, seen = false;
+	struct xo *x = xo_new();
+	unsigned int reason = XO_REASON_VERSION;
 
-	if (!f)
-		return false;
-	snprintf(padded, sizeof(padded), " %s ", word);
-	while (!seen && fgets(line, sizeof(line), f)) {
-		seen = !strncmp(line, "vmx flags", 9);
-		line[strcspn(line, "\n")] = ' ';
-		has = seen && strstr(line, padded);
-	}
-	fclose(f);
-	return has;
+	if (x && !xo_open(x, XO_SIDE_HOST, NULL))
+		reason = xo_qualify(x, XO_HOST_NAME) < 0 ? xo_error_reason(x) : 0;
+	xo_free(x);
+	return reason;
+}
+
+/* The verdict without MSRs. The module names the first thing that is missing only. */
+static bool by_module(struct finding *f, unsigned int lacks)
+{
+	unsigned int reason = module_says();
+
+	if (reason == XO_REASON_VERSION)
+		return xo_found(f, false,
+				"not told: no /dev/cpu/0/msr, and the module does not say");
+	return xo_found(f, reason != lacks, "%s",
+			reason == lacks ? "the module does not find it"
+			: reason	? "the module finds something else missing"
+					: "the module finds it");
 }
 
 bool xo_has_vmfunc(struct finding *f)
@@ -54,8 +62,7 @@ bool xo_has_vmfunc(struct finding *f)
 	unsigned long long controls, functions = 0;
 
 	if (!read_msr(MSR_PROCBASED_CTLS2, &controls))
-		return xo_found(f, vmx_has("eptp_switching"), "by /proc/cpuinfo: %s",
-				vmx_has("eptp_switching") ? "eptp_switching" : "no eptp_switching");
+		return by_module(f, XO_REASON_NO_VMFUNC);
 	if (!(controls & CTLS2_VMFUNC))
 		return xo_found(f, false, "no VMFUNC (MSR 0x48b is %#llx)", controls);
 	read_msr(MSR_VMFUNC, &functions);
@@ -64,22 +71,12 @@ bool xo_has_vmfunc(struct finding *f)
 
 bool xo_has_execute_only(struct finding *f)
 {
+	const unsigned long long all = CAP_EXECUTE_ONLY | CAP_INVEPT | CAP_INVEPT_GLOBAL;
 	unsigned long long cap;
 
 	if (!read_msr(MSR_EPT_VPID_CAP, &cap))
-		return xo_found(f, vmx_has("ept_x_only"), "by /proc/cpuinfo: %s",
-				vmx_has("ept_x_only") ? "ept_x_only" : "no ept_x_only");
-	return xo_found(f, cap & CAP_EXECUTE_ONLY, "MSR 0x48c is %#llx", cap);
-}
-
-bool xo_has_invept(struct finding *f)
-{
-	const unsigned long long both = CAP_INVEPT | CAP_INVEPT_GLOBAL;
-	unsigned long long cap;
-
-	if (!read_msr(MSR_EPT_VPID_CAP, &cap))
-		return xo_found(f, true, "not told without /dev/cpu/0/msr; the module looks");
-	return xo_found(f, (cap & both) == both, "MSR 0x48c is %#llx", cap);
+		return by_module(f, XO_REASON_NO_EXECUTE_ONLY);
+	return xo_found(f, (cap & all) == all, "MSR 0x48c is %#llx", cap);
 }
 
 /*

@@ -111,16 +111,13 @@ static int stat_services(struct xo *x, json_object *out)
 	struct xo_h_service_info s = { 0 };
 	int err;
 
-	xo_row(&t, "VM", "SERVICE", "CALLS-AWAY", "INTERRUPTS", "RESTARTS", "FAULTS", "REVOCATIONS",
-	       "REVIVALS", "LAST-FAULT");
+	xo_row(&t, "VM", "SERVICE", "CALLS-CLAIMED", "INTERRUPTS", "RESTARTS", "FAULTS",
+	       "REVOCATIONS", "REVIVALS", "LAST-FAULT");
 	while ((err = xo_next_service(x, &s)) > 0) {
 		const struct number n[] = {
-			{ "calls", s.info.calls },
-			{ "interrupts", s.info.interrupts },
-			{ "restarts", s.info.restarts },
-			{ "faults", s.info.faults },
-			{ "revocations", s.info.revocations },
-			{ "revivals", s.info.revivals },
+			{ "calls_claimed", s.info.calls },     { "interrupts", s.info.interrupts },
+			{ "restarts", s.info.restarts },       { "faults", s.info.faults },
+			{ "revocations", s.info.revocations }, { "revivals", s.info.revivals },
 		};
 		json_object *o = xo_json_add(out);
 
@@ -139,12 +136,12 @@ static int stat_conns(struct xo *x, json_object *out)
 	struct xo_h_conn_info c = { 0 };
 	int err;
 
-	xo_row(&t, "CALLER", "CALLEE", "SERVICE", "PID", "SLOTS", "CALLS-AWAY", "INTERRUPTS",
+	xo_row(&t, "CALLER", "CALLEE", "SERVICE", "PID", "SLOTS", "CALLS-CLAIMED", "INTERRUPTS",
 	       "RESTARTS", "STATE");
 	while ((err = xo_next_conn(x, &c)) > 0) {
 		const struct number n[] = {
 			{ "slots", c.slots },
-			{ "calls", c.info.calls },
+			{ "calls_claimed", c.info.calls },
 			{ "interrupts", c.info.interrupts },
 			{ "restarts", c.info.restarts },
 		};

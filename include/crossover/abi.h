@@ -427,7 +427,8 @@ struct xo_h_conn_info {
 };
 #define XO_H_CONN_INFO _IOWR(XO_IOC, 0x09, struct xo_h_conn_info)
 
-/* May that VM call over `vmfunc`? 0, or refused with the reason. */
+/* May that VM call over `vmfunc`? 0, or refused with the reason. Of XO_HOST_NAME: has the processor
+ * what the engine needs? */
 struct xo_h_qualify {
 	__u32 revision;
 	__u32 reason;

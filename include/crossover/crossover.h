@@ -158,7 +158,8 @@ int xo_next_world(struct xo *x, struct xo_h_world_info *world);
 int xo_next_service(struct xo *x, struct xo_h_service_info *service);
 int xo_next_conn(struct xo *x, struct xo_h_conn_info *conn);
 
-/* May the VM call over the engine `vmfunc`? 0, or a negative errno with the reason why not. */
+/* May the VM call over the engine `vmfunc`? 0, or a negative errno with the reason why not. "host"
+ * asks about the processor alone. */
 int xo_qualify(struct xo *x, const char *name);
 
 /* ------------------------------------------------------------------ in a VM
