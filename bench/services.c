@@ -68,6 +68,17 @@ static struct xo *open_guest(void)
 	return x;
 }
 
+static void tell_reason(struct xo_service *made, const char *name)
+{
+	const struct xo_reason *why;
+	struct xo_service_stat stat;
+
+	xo_service_stat(made, &stat);
+	why = xo_reason_by_code(stat.reason);
+	if (stat.reason)
+		printf("%s over exit only: %s\n", name, why ? why->name : "unknown reason");
+}
+
 static void offer(void)
 {
 	static const char *const everybody[] = { "*", NULL };
@@ -85,6 +96,7 @@ static void offer(void)
 		spec.flags = vector ? 0 : XO_SERVICE_GPR;
 		if (xo_service_create(x, &spec, &made[vector]))
 			die(spec.name, xo_error(x));
+		tell_reason(made[vector], spec.name);
 	}
 	puts("ready");
 	fflush(stdout);
