@@ -43,6 +43,6 @@ xo vm kill web || fail "kill"
 told kill
 enrolled web && sleep 2
 enrolled web && fail "a dead VM is still enrolled"
-expect_eq "pinned pages" "$(xo stat --json | jq '[.vms[] | select(.name == "web")] | length')" 0
+expect_eq "pinned pages" "$(cell "xo stat" PINNED-PAGES web)" ""
 xo vm start web && xo vm wait web --timeout 100 || fail "web does not start again"
 up; works kill
