@@ -92,7 +92,7 @@ static void set_saved(const struct xo_gate_saved *saved)
 	xo_vmwrite(GUEST_GS_BASE, gs < TASK_SIZE_MAX ? gs : 0);
 }
 
-/* All general registers but those that `keep` names (bit = VCPU_REGS_*). */
+/* All general registers but those that `keep` names (bit = VCPU_REGS_*); RSP is in the VMCS. */
 static void clear_registers(struct kvm_vcpu *vcpu, u32 keep)
 {
 	u32 i;
@@ -437,10 +437,16 @@ static struct xo_gslot *find_slot(const struct away *a)
 /*
  * Somebody else's VMFUNC: a process without connections, the kernel, or gate text from ring 0. As
  * if there were no such instruction: RIP is behind it, so #UD belongs three bytes before. After an
- * event it did nothing and went on.
+ * event it did nothing and went on. But who executed some of the gate's text first may have read
+ * an EPTP, which is a host address: gone with all registers. Right behind a VMFUNC they are as it
+ * wants them, leaf 0 and entry 1.
  */
 static void stranger(const struct away *a)
 {
+	const unsigned long *regs = a->vcpu->arch.regs;
+
+	if (regs[VCPU_REGS_RAX] || (u32)regs[VCPU_REGS_RCX] != 1)
+		clear_registers(a->vcpu, 0);
 	if (a->event)
 		return;
 	xo_vmwrite(GUEST_RIP, a->rip - 3);
