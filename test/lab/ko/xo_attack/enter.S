@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Ring 0 with every register chosen, and back by the first exception. */
+#include "xo_attack.h"
+
+	.intel_syntax noprefix
+	.text
+
+	/* xa_go(struct xa_run *rdi, u64 cr3) */
+	.globl	xa_go
+xa_go:
+	.irp	reg, rbx, rbp, r12, r13, r14, r15
+	push	\reg
+	.endr
+	pushfq
+	mov	[rip + saved_rsp], rsp
+	rdgsbase rax
+	mov	[rip + saved_gs], rax
+	rdfsbase rax
+	mov	[rip + saved_fs], rax
+	mov	rax, cr3
+	mov	[rip + saved_cr3], rax
+	sidt	[rip + saved_idt]
+	mov	rax, [rdi + XA_RIP]
+	mov	[rip + target], rax
+	lidt	[rip + xa_idtr]
+	mov	cr3, rsi
+	mov	rax, rdi
+	push	[rax + XA_FLAGS]
+	popfq
+	mov	rcx, [rax + 1 * 8]
+	mov	rdx, [rax + 2 * 8]
+	mov	rbx, [rax + 3 * 8]
+	mov	rbp, [rax + 5 * 8]
+	mov	rsi, [rax + 6 * 8]
+	mov	rdi, [rax + 7 * 8]
+	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov	r\n, [rax + \n * 8]
+	.endr
+	mov	rsp, [rax + 4 * 8]
+	mov	rax, [rax]
+	jmp	[rip + target]
+
+	/* On a stack of its own: vector, error, RIP, CS, RFLAGS, RSP, SS */
+caught:
+	mov	[rip + xa_out], rax
+	lea	rax, [rip + xa_out]
+	mov	[rax + 1 * 8], rcx
+	mov	[rax + 2 * 8], rdx
+	mov	[rax + 3 * 8], rbx
+	mov	[rax + 5 * 8], rbp
+	mov	[rax + 6 * 8], rsi
+	mov	[rax + 7 * 8], rdi
+	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
+	mov	[rax + \n * 8], r\n
+	.endr
+	pop	rcx
+	mov	[rip + xa_vector], rcx
+	pop	rcx
+	pop	rcx
+	mov	[rax + XA_RIP], rcx
+	pop	rcx
+	pop	rcx
+	mov	[rax + XA_FLAGS], rcx
+	pop	rcx
+	mov	[rax + 4 * 8], rcx
+	mov	rax, [rip + saved_cr3]
+	mov	cr3, rax
+	lidt	[rip + saved_idt]
+	mov	rax, [rip + saved_gs]
+	wrgsbase rax
+	mov	rax, [rip + saved_fs]
+	wrfsbase rax
+	mov	rsp, [rip + saved_rsp]
+	popfq
+	.irp	reg, r15, r14, r13, r12, rbp, rbx
+	pop	\reg
+	.endr
+	ret
+	int3
+
+	/* 32 entries of 16 bytes */
+	.balign	16
+	.globl	xa_stubs
+xa_stubs:
+	.set	n, 0
+	.rept	32
+	.balign	16, 0xcc
+	.if	!((0x60227d00 >> n) & 1) /* 8, 10 to 14, 17, 21, 29, 30 push an error code */
+	push	0
+	.endif
+	push	n
+	jmp	caught
+	.set	n, n + 1
+	.endr
+
+	.data
+	.balign	8
+	.globl	xa_out, xa_vector, xa_idtr
+xa_out:		.skip	144
+xa_vector:	.quad	0
+saved_rsp:	.quad	0
+saved_gs:	.quad	0
+saved_fs:	.quad	0
+saved_cr3:	.quad	0
+target:		.quad	0
+saved_idt:	.skip	16
+xa_idtr:	.skip	16
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* /dev/xo_attack: what a hostile guest kernel does for a process of its own; for the lab only. */
+#ifndef XO_ATTACK_KO_H
+#define XO_ATTACK_KO_H
+
+#define XA_FLAGS 128
+#define XA_RIP	 136
+
+#ifndef __ASSEMBLER__
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/* VMFUNC in ring 0, in the module's text. */
+struct xa_leaf {
+	__u64 leaf;
+	__u64 index;
+	__u32 ud; /* out: 1: #UD */
+	__u32 reserved;
+};
+#define XA_LEAF _IOWR('a', 1, struct xa_leaf)
+
+enum xa_cr3 {
+	XA_CR3_USER,   /* the process's, as ring 3 has it */
+	XA_CR3_KERNEL, /* as ring 0 has it */
+	XA_CR3_VALUE,  /* any; if nothing is there, the VM dies of it */
+};
+
+/*
+ * Goes to `rip` in ring 0 with these registers, interrupts off, SMEP and SMAP off; comes back by
+ * the first exception, whichever it is. Registers in the processor's order.
+ */
+struct xa_run {
+	__u64 r[16]; /* in and out */
+	__u64 flags; /* in and out */
+	__u64 rip;   /* in and out */
+	__u64 cr3;
+	__u32 which;  /* enum xa_cr3 */
+	__u32 vector; /* out */
+};
+#define XA_RUN _IOWR('a', 2, struct xa_run)
+
+/*
+ * IDTR points to a copy of the IDT at this address of the process (0: the kernel's again), with
+ * SMAP off so that it works at home, too. Nobody else may run meanwhile: one CPU, and the process
+ * the highest of priorities.
+ */
+#define XA_IDT _IOW('a', 3, __u64)
+
+/* CR0.TS on (1) or off (0) from here on. As above, and no instruction of x87 or SSE at home. */
+#define XA_TS  _IOW('a', 4, __u32)
+
+#endif
+#endif
