@@ -101,7 +101,9 @@ void tally_add(struct tally *t, const struct regs *in, const struct try *try)
 
 	t->tries++;
 	for (i = 0; i < 16; i++)
-		t->leaks += looks_like_eptp(try->out.r[i], in->r);
+		if (looks_like_eptp(try->out.r[i], in->r) && t->leaks++ < 3)
+			printf("  register %d at %#lx (signal %d): %#lx\n", i, try->out.rip,
+			       try->signal, try->out.r[i]);
 	if (try->signal == SIGALRM)
 		t->timeouts++;
 	else if (try->signal)
