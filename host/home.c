@@ -178,7 +178,9 @@ static void restart(const struct away *a)
 		go_home(a, XO_GATE_AGAIN, 0);
 		return;
 	}
-	/* The arguments are where they were; what gate and runtime used is no argument. */
+	/* The arguments are where they were; what gate and runtime used is no argument. RAX may be
+	 * an EPTP, and what the caller has mapped at gate_restart need not be gate text. */
+	a->vcpu->arch.regs[VCPU_REGS_RAX] = 0;
 	land(a, XO_L_gate_restart);
 }
 
