@@ -15,6 +15,7 @@
  * and less, since each look costs every processor an interrupt, and a service can hold it up. */
 #define DRAIN_FIRST msecs_to_jiffies(20)
 #define DRAIN_LAST  (2 * HZ)
+#define DRAIN_LOOKS 500 /* at first; a caller that calls all the time is seldom found outside */
 
 /* By the engine's connection, since that is what home.c knows. */
 static DEFINE_HASHTABLE(by_conn, 8);
@@ -139,7 +140,7 @@ static bool drain_link(struct xo_link *link)
 
 static void drain(struct work_struct *work)
 {
-	static unsigned long interval; /* there is one drainer */
+	static u32 looks; /* there is one drainer */
 	struct xo_link *link;
 	bool more = false;
 
@@ -147,9 +148,9 @@ static void drain(struct work_struct *work)
 	list_for_each_entry(link, &xo_links, node)
 		if (link->engine != XO_ENGINE_VMFUNC)
 			more |= drain_link(link);
-	interval = more ? clamp_t(unsigned long, interval * 2, DRAIN_FIRST, DRAIN_LAST) : 0;
+	looks = more ? looks + 1 : 0;
 	if (more)
-		queue_delayed_work(xo_wq, &drainer, interval);
+		queue_delayed_work(xo_wq, &drainer, looks < DRAIN_LOOKS ? DRAIN_FIRST : DRAIN_LAST);
 	mutex_unlock(&xo_mutex);
 }
 

@@ -5,7 +5,7 @@
 . /opt/crossover/test/lab/lib.sh
 up
 id=$(xo ls --json | jq '.links[0].id')
-services() { xo ls --json | jq '.services | length'; }
+services() { xo ls --json | jq '[.services[] | select(.vm != "host")] | length'; }
 # until there are N services, since what a kernel leaves is cleared away behind it
 services_are() {
 	for _ in $(seq 40); do [ "$(services)" = "$2" ] && return; sleep 0.25; done
