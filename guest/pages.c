@@ -143,7 +143,8 @@ static void look(struct work_struct *work)
 	struct xo_pages *p = container_of(work, struct xo_pages, look);
 	bool ok = false;
 
-	/* Pinning itself changes mappings (copies of pages that were shared): too early to compare. */
+	/* Pinning itself changes mappings (copies of pages that were shared): too early to compare.
+	 */
 	if (p->told || !smp_load_acquire(&p->held))
 		return;
 	if (mmget_not_zero(p->mm)) {

@@ -37,6 +37,6 @@ echo 1 >/proc/sys/kernel/ftrace_enabled
 clean "ftrace off"
 insmod $KO/crossover.ko || fail "insmod"
 (echo 0 >/proc/sys/kernel/ftrace_enabled) 2>/dev/null && fail "ftrace was switched off under the hook"
-expect_eq "hooks" "$(grep -c crossover $tr/enabled_functions)" 1
+expect_eq "hooks, before entries and behind exits" "$(grep -c crossover $tr/enabled_functions)" 2
 rmmod crossover
 clean after
