@@ -206,8 +206,9 @@ int xo_next_route(struct xo *x, struct xo_g_route_stat *stat);
  * can do:
  *
  * - It touches its declared pages (below), its stack (32 KiB) and the shared buffer, nothing else:
- *   no heap, no thread-local storage (compile without -fstack-protector), no page of another
- * object.
+ *   no heap, no thread-local storage (compile with -fno-stack-protector), no page of another
+ *   object: most of libc and libm are out. Only `vmfunc` can tell; over `exit` such memory is
+ * there.
  * - It makes no system call, and uses no vDSO. Over `exit` too they end the call with
  *   XO_GATE_FAULT_SYSCALL (by PR_SET_SYSCALL_USER_DISPATCH, in the library's threads only).
  * - Several calls may run in it at once: threads of callers, over both engines. It may be stopped
