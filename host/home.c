@@ -440,14 +440,15 @@ static struct xo_gslot *find_slot(const struct away *a)
  * Somebody else's VMFUNC: a process without connections, the kernel, or gate text from ring 0. As
  * if there were no such instruction: RIP is behind it, so #UD belongs three bytes before. After an
  * event it did nothing and went on. But who executed some of the gate's text first may have read
- * an EPTP, which is a host address: gone with all registers. Right behind a VMFUNC they are as it
- * wants them, leaf 0 and entry 1.
+ * an EPTP, which is a host address: gone with all registers. Elsewhere nothing can be executed, and
+ * right behind a VMFUNC they are as it wants them, leaf 0 and entry 1.
  */
 static void stranger(const struct away *a)
 {
 	const unsigned long *regs = a->vcpu->arch.regs;
 
-	if (regs[VCPU_REGS_RAX] || (u32)regs[VCPU_REGS_RCX] != 1)
+	if (a->rip - XO_GATE_BASE < XO_GATE_CONNS * XO_GATE_CONN_SIZE || regs[VCPU_REGS_RAX] ||
+	    (u32)regs[VCPU_REGS_RCX] != 1)
 		clear_registers(a->vcpu, 0);
 	if (a->event)
 		return;
