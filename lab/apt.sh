@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by lab/fetch.sh and lab/fetch-kernel.sh: Debian 12's packages without touching this
 # machine. apt runs on a root of its own, with the package sources and keys of this machine (or with
-# $XO_DEBIAN_MIRROR), and needs no root rights. Sets $debs, $apt and apt_options from $build.
+# $XO_DEBIAN_MIRROR), and needs no root rights. Sets $debs, $apt and apt_options from $build. Needs
+# die(), say() and $here.
 debs=$build/debs
 apt=$build/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
@@ -54,22 +55,46 @@ names() # LIST
 	sed -e 's/#.*//' -e '/^-/d' -e "s/@ABI@/$abi/" "$here/packages.$1" | xargs
 }
 
-# Downloads just the named packages of LIST, not what they depend on.
-download_only() # LIST
+# What apt said it would fetch (in $apt/uris) is LIST's, from when all of it is there.
+expect_list() # LIST
 {
-	local file
-	local -a packages
-	read -ra packages <<< "$(names "$1")"
-	apt-get "${apt_options[@]}" --print-uris download "${packages[@]}" > "$apt/uris" ||
-		die "apt does not find the packages of lab/packages.$1; its words are above"
 	sed -n "s/^'[^']*' \([^ ]*\.deb\) .*/\1/p" "$apt/uris" | sort > "$debs/$1.list.new"
 	[ -s "$debs/$1.list.new" ] || die "apt names no package for lab/packages.$1"
-	(cd "$debs" && apt-get "${apt_options[@]}" download "${packages[@]}") >&2
+}
+
+keep_list() # LIST
+{
+	local file
 	while read -r file; do
 		[ -e "$debs/$file" ] || die "apt did not leave $file in $debs"
 	done < "$debs/$1.list.new"
 	mv "$debs/$1.list.new" "$debs/$1.list"
 	say "$1: $(wc -l < "$debs/$1.list") packages"
+}
+
+# Downloads just the named packages of LIST, not what they depend on.
+download_only() # LIST
+{
+	local -a packages
+	read -ra packages <<< "$(names "$1")"
+	apt-get "${apt_options[@]}" --print-uris download "${packages[@]}" > "$apt/uris" ||
+		die "apt does not find the packages of lab/packages.$1; its words are above"
+	expect_list "$1"
+	(cd "$debs" && apt-get "${apt_options[@]}" download "${packages[@]}") >&2
+	keep_list "$1"
+}
+
+# Downloads the packages of LIST and all that they depend on.
+download_all() # LIST
+{
+	local -a packages
+	read -ra packages <<< "$(names "$1")"
+	apt-get "${apt_options[@]}" --print-uris -y install "${packages[@]}" > "$apt/uris" ||
+		die "apt cannot resolve lab/packages.$1; its words are above"
+	expect_list "$1"
+	apt-get "${apt_options[@]}" -o "Dir::Cache::archives=$debs" -y --download-only install \
+		"${packages[@]}" > "$apt/log" 2>&1 || { cat "$apt/log" >&2; die "downloading failed"; }
+	keep_list "$1"
 }
 
 manifest()

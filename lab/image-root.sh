@@ -14,6 +14,8 @@ debs=$build/debs
 release=$(cat "$debs/kernel")
 final=$build/lab/root
 root=$final.new
+# shellcheck source=lab/kernel.sh
+. "$here/kernel.sh"
 
 # Runs a program of the image on this machine, with the image's own libraries.
 image_program() # NAME ARG...
@@ -126,24 +128,6 @@ programs()
 	ln -sfn "vmlinuz-$release" "$root/boot/vmlinuz"
 }
 
-# Cuts off what costs emulated seconds at each load of a module and serves nobody here: the signature
-# and, but for KVM's modules (crossover.ko looks up theirs), type information.
-trim_modules()
-{
-	local magic='~Module signature appended~' module size length
-	find "$root/lib/modules/$release" -name '*.ko' | while read -r module; do
-		case $module in
-		*/kvm*) ;;
-		*) objcopy -R .BTF "$module" ;;
-		esac
-		[ "$(tail -c 28 "$module" | tr -d '\0')" = "$magic" ] || continue
-		size=$(stat -c %s "$module")
-		# The last field of struct module_signature, big-endian, before the magic string.
-		length=$((0x$(tail -c 32 "$module" | head -c 4 | od -An -tx1 | tr -d ' \n')))
-		truncate -s $((size - 28 - 12 - length)) "$module"
-	done
-}
-
 # Everything made here gets one date, that of the newest file of any package.
 set_dates()
 {
@@ -164,7 +148,7 @@ mkdir "$root"
 unpack
 find_epoch
 drop_useless
-trim_modules
+trim_modules "$root/lib/modules/$release"
 accounts
 pam
 configuration

@@ -9,7 +9,7 @@ all: lab-images
 
 lab-images: $(B)/lab/system.erofs   ## the disk image that the lab boots
 
-$(B)/lab/root.done: $(FETCHED) lab/image-root.sh
+$(B)/lab/root.done: $(FETCHED) lab/image-root.sh lab/kernel.sh
 	@echo "  ROOT    $(B)/lab/root"
 	@lab/image-root.sh $(B)
 	@touch $@

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154
 # Sourced by the scripts that make images: Debian's kernels and modules as the lab wants them.
-# Needs die(), $tools and $build.
+# Needs die(); unpack_kernel needs $tools and, for Zstandard, $kernel.
 
 # Debian's kernel as it is inside vmlinuz, without the part that would unpack it: it is started by
 # its PVH entry. Only what is all zeros is left out.
