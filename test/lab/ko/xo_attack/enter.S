@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Ring 0 with every register chosen, and back by the first exception. */
 #include "xo_attack.h"
+#include "regs.h"
 
 	.intel_syntax noprefix
 	.text
@@ -8,9 +9,7 @@
 	/* xa_go(struct xa_run *rdi, u64 cr3) */
 	.globl	xa_go
 xa_go:
-	.irp	reg, rbx, rbp, r12, r13, r14, r15
-	push	\reg
-	.endr
+	PUSH_CALLEE_SAVED
 	pushfq
 	mov	[rip + saved_rsp], rsp
 	rdgsbase rax
@@ -27,15 +26,7 @@ xa_go:
 	mov	rax, rdi
 	push	[rax + XA_FLAGS]
 	popfq
-	mov	rcx, [rax + 1 * 8]
-	mov	rdx, [rax + 2 * 8]
-	mov	rbx, [rax + 3 * 8]
-	mov	rbp, [rax + 5 * 8]
-	mov	rsi, [rax + 6 * 8]
-	mov	rdi, [rax + 7 * 8]
-	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
-	mov	r\n, [rax + \n * 8]
-	.endr
+	LOAD_REGS
 	mov	rsp, [rax + 4 * 8]
 	mov	rax, [rax]
 	jmp	[rip + target]
@@ -44,15 +35,7 @@ xa_go:
 caught:
 	mov	[rip + xa_out], rax
 	lea	rax, [rip + xa_out]
-	mov	[rax + 1 * 8], rcx
-	mov	[rax + 2 * 8], rdx
-	mov	[rax + 3 * 8], rbx
-	mov	[rax + 5 * 8], rbp
-	mov	[rax + 6 * 8], rsi
-	mov	[rax + 7 * 8], rdi
-	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
-	mov	[rax + \n * 8], r\n
-	.endr
+	STORE_REGS
 	pop	rcx
 	mov	[rip + xa_vector], rcx
 	pop	rcx
@@ -72,9 +55,7 @@ caught:
 	wrfsbase rax
 	mov	rsp, [rip + saved_rsp]
 	popfq
-	.irp	reg, r15, r14, r13, r12, rbp, rbx
-	pop	\reg
-	.endr
+	POP_CALLEE_SAVED
 	ret
 	int3
 

@@ -1,50 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* Leaves C with every register chosen, and comes back with every one recorded. */
 #include "attack.h"
+#include "regs.h"
 
 	.intel_syntax noprefix
 	.text
 
-	.macro	CALLEE_SAVED op:req
-	.irp	reg, rbx, rbp, r12, r13, r14, r15
-	\op	\reg
-	.endr
-	.endm
-	.macro	CALLEE_SAVED_BACK
-	.irp	reg, r15, r14, r13, r12, rbp, rbx
-	pop	\reg
-	.endr
-	.endm
-
-	/* all but RAX, RSP from the struct regs at RAX */
-	.macro	LOAD_REGS
-	mov	rcx, [rax + 1 * 8]
-	mov	rdx, [rax + 2 * 8]
-	mov	rbx, [rax + 3 * 8]
-	mov	rbp, [rax + 5 * 8]
-	mov	rsi, [rax + 6 * 8]
-	mov	rdi, [rax + 7 * 8]
-	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
-	mov	r\n, [rax + \n * 8]
-	.endr
-	.endm
-	/* all but RAX, RSP to the struct regs at RAX */
-	.macro	STORE_REGS
-	mov	[rax + 1 * 8], rcx
-	mov	[rax + 2 * 8], rdx
-	mov	[rax + 3 * 8], rbx
-	mov	[rax + 5 * 8], rbp
-	mov	[rax + 6 * 8], rsi
-	mov	[rax + 7 * 8], rdi
-	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
-	mov	[rax + \n * 8], r\n
-	.endr
-	.endm
-
 	/* enter(const struct regs *in) */
 	.globl	enter, enter_landed, enter_recover
 enter:
-	CALLEE_SAVED push
+	PUSH_CALLEE_SAVED
 	mov	[rip + back_rsp], rsp
 	rdfsbase rax
 	mov	[rip + enter_back_fs], rax
@@ -79,13 +44,13 @@ enter_recover:
 	wrgsbase rax
 	push	0x202
 	popfq
-	CALLEE_SAVED_BACK
+	POP_CALLEE_SAVED
 	ret
 
 	/* enter_full(const struct full *in, struct full *out, const void *entry) */
 	.globl	enter_full
 enter_full:
-	CALLEE_SAVED push
+	PUSH_CALLEE_SAVED
 	push	rsi
 	mov	[rip + back_rsp], rsp
 	mov	[rip + target], rdx
@@ -126,7 +91,7 @@ enter_full:
 	ldmxcsr	[rsp]
 	pop	rax
 	pop	rsi
-	CALLEE_SAVED_BACK
+	POP_CALLEE_SAVED
 	ret
 
 	.bss

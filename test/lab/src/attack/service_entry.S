@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The parts of the attack services that know every register. */
 #include "attack.h"
+#include "regs.h"
 
 	.intel_syntax noprefix
 	.text
@@ -18,15 +19,7 @@ attack_entry:
 record:
 	mov	[rip + service_full], rax
 	lea	rax, [rip + service_full]
-	mov	[rax + 1 * 8], rcx
-	mov	[rax + 2 * 8], rdx
-	mov	[rax + 3 * 8], rbx
-	mov	[rax + 5 * 8], rbp
-	mov	[rax + 6 * 8], rsi
-	mov	[rax + 7 * 8], rdi
-	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
-	mov	[rax + \n * 8], r\n
-	.endr
+	STORE_REGS
 	pop	[rax + REGS_FLAGS]
 	mov	[rax + 4 * 8], rsp
 	mov	rcx, rax
@@ -70,9 +63,7 @@ dirty:
 
 	/* service_hold(n): bits of what did not stay: 0 */
 service_hold:
-	.irp	reg, rbx, rbp, r12, r13, r14, r15
-	push	\reg
-	.endr
+	PUSH_CALLEE_SAVED
 	push	rdi
 	fninit
 	FILL
@@ -126,9 +117,7 @@ service_hold:
 	or	eax, 128
 2:	fninit
 	pop	rdi
-	.irp	reg, r15, r14, r13, r12, rbp, rbx
-	pop	\reg
-	.endr
+	POP_CALLEE_SAVED
 	ret
 
 	/* service_jump(struct regs *): RSP 0 there means to keep ours */
@@ -141,15 +130,7 @@ service_jump:
 	mov	rcx, [rax + 4 * 8]
 	jrcxz	1f
 	mov	rsp, rcx
-1:	mov	rcx, [rax + 1 * 8]
-	mov	rdx, [rax + 2 * 8]
-	mov	rbx, [rax + 3 * 8]
-	mov	rbp, [rax + 5 * 8]
-	mov	rsi, [rax + 6 * 8]
-	mov	rdi, [rax + 7 * 8]
-	.irp	n, 8, 9, 10, 11, 12, 13, 14, 15
-	mov	r\n, [rax + \n * 8]
-	.endr
+1:	LOAD_REGS
 	mov	rax, [rax]
 	jmp	[rip + jump_to]
 
