@@ -29,13 +29,16 @@ $(B)/lib/$(XO_SONAME): $(LIB_OBJ) lib/crossover.map
 $(B)/lib/libcrossover.so: $(B)/lib/$(XO_SONAME)
 	ln -sf $(XO_SONAME) $@
 
+PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@RELEASE@|$(XO_RELEASE)|' lib/crossover.pc.in
+
 $(B)/lib/pkgconfig/crossover.pc: lib/crossover.pc.in lib/lib.mk
 	@mkdir -p $(@D)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@RELEASE@|$(XO_RELEASE)|' $< >$@
+	$(PC) >$@
 
 -include $(LIB_OBJ:.o=.d)
 
-# The modules are installed by their own rules, since they belong to one kernel.
+# The pkg-config file is written anew: it names the PREFIX of this very command. The modules are not
+# installed: they belong to one kernel, the lab's.
 install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTDIR/PREFIX
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin lib/pkgconfig include/crossover \
 		share/man/man1 share/man/man3 share/man/man5 share/doc/crossover)
@@ -43,7 +46,8 @@ install: lib $(B)/bin/xo        ## library, headers, command, manual below DESTD
 	install -m 644 $(B)/lib/libcrossover.a $(DESTDIR)$(PREFIX)/lib
 	install -m 755 $(B)/lib/$(XO_SONAME) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(XO_SONAME) $(DESTDIR)$(PREFIX)/lib/libcrossover.so
-	install -m 644 $(B)/lib/pkgconfig/crossover.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	$(PC) >$(DESTDIR)$(PREFIX)/lib/pkgconfig/crossover.pc
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/pkgconfig/crossover.pc
 	install -m 644 $(addprefix include/crossover/,abi.h gate.h crossover.h errors.def mark.h) \
 		$(DESTDIR)$(PREFIX)/include/crossover
 	install -m 644 $(wildcard man/*.1) $(DESTDIR)$(PREFIX)/share/man/man1

@@ -70,6 +70,41 @@ static void the_example_is_built_by_pkg_config(void **state)
 		fail_msg("examples/hello.c cannot be built with pkg-config");
 }
 
+static void the_example_is_cpp_too(void **state)
+{
+	if (system("command -v g++ >/dev/null"))
+		skip();
+	if (system("g++ -std=c++20 -Wall -Wextra -Wno-unused-parameter "
+		   "-Wno-missing-field-initializers -Werror -Iinclude -fsyntax-only -x c++ "
+		   "examples/hello.c"))
+		fail_msg("examples/hello.c is no C++");
+}
+
+/* A PREFIX that the build did not know, below a DESTDIR: it must be named, and DESTDIR must not. */
+static void what_is_installed_is_found_by_pkg_config(void **state)
+{
+	const char *dir = getenv("XO_TEST_DIR");
+	char command[2048];
+
+	if (system("command -v pkg-config >/dev/null && test -e build/lib/libcrossover.so && "
+		   "test -e build/bin/xo"))
+		skip();
+	snprintf(command, sizeof(command),
+		 "d=$(realpath '%s')/installed && rm -rf \"$d\" && "
+		 "env -u MAKEFLAGS -u MFLAGS make -s install DESTDIR=\"$d\" PREFIX=/opt/xo && "
+		 "grep -qx prefix=/opt/xo \"$d/opt/xo/lib/pkgconfig/crossover.pc\" && "
+		 "export PKG_CONFIG_PATH=\"$d/opt/xo/lib/pkgconfig\" "
+		 "PKG_CONFIG_SYSROOT_DIR=\"$d\" && "
+		 "cc -Wall -Wextra -Wno-unused-parameter -Werror "
+		 "\"$d/opt/xo/share/doc/crossover/hello.c\" -o \"$d/hello\" "
+		 "$(pkg-config --cflags --libs crossover) && "
+		 "LD_LIBRARY_PATH=\"$d/opt/xo/lib\" ldd \"$d/hello\" | "
+		 "grep -q \"libcrossover.so.0 => $d/opt/xo/lib/\"",
+		 dir ? dir : "/tmp");
+	if (system(command))
+		fail_msg("make install leaves what pkg-config cannot use: %s", command);
+}
+
 /* Sorted, one name a line. */
 static char *output_of(const char *command)
 {
@@ -102,6 +137,8 @@ int main(void)
 		cmocka_unit_test(each_header_compiles_alone_as_cpp17),
 		cmocka_unit_test(a_cpp_user_compiles),
 		cmocka_unit_test(the_example_is_built_by_pkg_config),
+		cmocka_unit_test(the_example_is_cpp_too),
+		cmocka_unit_test(what_is_installed_is_found_by_pkg_config),
 		cmocka_unit_test(the_symbol_map_is_the_header),
 	};
 
