@@ -8,6 +8,6 @@ PAYLOAD_BIN += $(EXAMPLES)
 
 $(B)/bin/%: examples/%.c $(B)/lib/libcrossover.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -static -pthread -o $@ $< $(B)/lib/libcrossover.a
+	$(CC) $(CFLAGS) -fno-stack-protector -static -pthread -o $@ $< $(B)/lib/libcrossover.a
 
 .PHONY: examples

@@ -2,14 +2,19 @@
 /*
  * A cross-world call on one screen.
  *
- *	cc hello.c $(pkg-config --cflags --libs crossover) -o hello
+ *	cc -fno-stack-protector hello.c $(pkg-config --cflags --libs crossover) -o hello
  *	web# ./hello                    # offers the service to every VM that is linked to this one
  *	mgr# ./hello web 20 22          # calls it, as root, in a VM that is linked to `web`
+ *
+ * -fno-stack-protector: where compilers put a stack protector in by default, a service would read
+ * its canary from thread-local storage, which it does not have on `vmfunc`. Callers need it not.
  */
 #include <crossover/crossover.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* Runs for callers in other VMs: on `vmfunc` on their processor, with no exit and no kernel
@@ -18,7 +23,7 @@ static uint64_t hello(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e
 		      const struct xo_visit *visit)
 {
 	static uint64_t calls;
-	char *text = visit->buffer;
+	char *text = (char *)visit->buffer;
 	const char *from = "Hello, ";
 
 	while (*from)
@@ -34,6 +39,18 @@ static int failed(struct xo *x)
 {
 	fprintf(stderr, "hello: %s\n", xo_error(x));
 	return 1;
+}
+
+/* Why a call did not return. What a service did to end it badly, the connection remembers. */
+static void tell(const struct xo_conn *conn, int err)
+{
+	struct xo_fault fault;
+
+	if (err == -EFAULT && xo_conn_fault(conn, &fault))
+		fprintf(stderr, "hello: the service ended the call badly: %s, at %#llx there\n",
+			xo_fault_name(fault.kind), (unsigned long long)fault.rip);
+	else
+		fprintf(stderr, "hello: the call did not return: %s\n", strerror(-err));
 }
 
 int main(int argc, char **argv)
@@ -59,7 +76,7 @@ int main(int argc, char **argv)
 	err = xo_call(conn, strtoull(argv[2], NULL, 0), strtoull(argv[3], NULL, 0), 0, 0, 0, 0,
 		      &sum);
 	if (err)
-		fprintf(stderr, "hello: the call ended with error %d\n", -err);
+		tell(conn, err);
 	else
 		printf("%s: %llu\n", (char *)xo_buffer(conn, NULL), (unsigned long long)sum);
 	xo_disconnect(conn);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
-/* Names: of releases, engines and VMs. */
+/* Names: of releases, engines, faults and VMs. */
 #include <string.h>
 #include "internal.h"
 
@@ -10,6 +10,17 @@ static const char *const engines[] = {
 	[XO_ENGINE_HW] = "hw",
 };
 
+static const char *const faults[] = {
+	[0] = "no fault",
+	[XO_GATE_FAULT_MEMORY] = "a touch of memory that it has not declared",
+	[XO_GATE_FAULT_EXCEPTION] = "an exception",
+	[XO_GATE_FAULT_OPCODE] = "an undefined or trapped instruction",
+	[XO_GATE_FAULT_SYSCALL] = "a system call",
+	[XO_GATE_FAULT_EXIT] = "an instruction that needs the hypervisor",
+	[XO_GATE_FAULT_GATE] = "a refusal of the gate itself",
+};
+
+#define FAULTS	(sizeof(faults) / sizeof(faults[0]))
 #define ENGINES (sizeof(engines) / sizeof(engines[0]))
 
 unsigned int xo_revision(void)
@@ -33,6 +44,11 @@ unsigned int xo_engine_by_name(const char *name)
 		if (engines[i] && !strcmp(engines[i], name))
 			return i;
 	return 0;
+}
+
+const char *xo_fault_name(unsigned int kind)
+{
+	return kind < FAULTS ? faults[kind] : "an unknown fault";
 }
 
 static int is_lower(char c)

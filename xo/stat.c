@@ -44,7 +44,8 @@ static void fault(struct xo_table *t, json_object *o, uint64_t code)
 	const char *name = kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
 
 	if (code)
-		xo_cell(t, "%s at %#llx", name, (unsigned long long)rip);
+		xo_cell(t, "%s at %#llx", xo_fault_name((unsigned int)kind),
+			(unsigned long long)rip);
 	else
 		xo_cell(t, "-");
 	xo_json_string(o, "last_fault", name);

@@ -67,6 +67,10 @@ const char *xo_engine_name(unsigned int engine);
 /* The engine of that name; 0 if there is none. */
 unsigned int xo_engine_by_name(const char *name);
 
+/* What a service did that ended a call badly (XO_GATE_FAULT_*, struct xo_fault): "a system call",
+ * "a touch of memory that it has not declared", ... Fits behind "the service ended badly: ". */
+const char *xo_fault_name(unsigned int kind);
+
 /* 1 if `name` is a VM name ([a-z][a-z0-9-]{0,30}), else 0. */
 int xo_name_ok(const char *name);
 
@@ -206,9 +210,10 @@ int xo_next_route(struct xo *x, struct xo_g_route_stat *stat);
  * can do:
  *
  * - It touches its declared pages (below), its stack (32 KiB) and the shared buffer, nothing else:
- *   no heap, no thread-local storage (compile with -fno-stack-protector), no page of another
- *   object: most of libc and libm are out. Only `vmfunc` can tell; over `exit` such memory is
- * there.
+ *   no heap, no thread-local storage, no page of another object: most of libc and libm are out.
+ *   Compile it with -fno-stack-protector: the canary of a stack protector, which some compilers put
+ *   in by default, is in thread-local storage. (pkg-config does not say so, since callers do not
+ *   need it.) Only `vmfunc` can tell; over `exit` such memory is there.
  * - It makes no system call, and uses no vDSO. Over `exit` too they end the call with
  *   XO_GATE_FAULT_SYSCALL (by PR_SET_SYSCALL_USER_DISPATCH, in the library's threads only).
  * - Several calls may run in it at once: threads of callers, over both engines. It may be stopped
@@ -237,7 +242,7 @@ struct xo_caller {
 
 /* How a service ended a call badly. */
 struct xo_fault {
-	unsigned int kind; /* XO_GATE_FAULT_* */
+	unsigned int kind; /* XO_GATE_FAULT_*; in words: xo_fault_name() */
 	uint64_t rip;	   /* in the owner's address space; 0 if it is not known */
 };
 
@@ -264,8 +269,12 @@ struct xo_service_spec {
 	 * in a thread of the library, one at a time.
 	 */
 	int (*accept)(const struct xo_caller *caller, void *arg);
-	/* Told of calls that ended badly; `caller` is "" if it is not known. In some thread of
-	 * ours. */
+	/*
+	 * Told of calls that ended badly, in some thread of ours. Over `exit` once for each, with
+	 * the caller's VM. Over `vmfunc` no thread of ours was there: this is told afterwards, once
+	 * for all such calls since the last time, with the last of them and `caller` "". Whose
+	 * calls they were, `xo stat --json` on the host counts per connection.
+	 */
 	void (*fault)(const struct xo_fault *fault, const char *caller, void *arg);
 	void *arg;
 };

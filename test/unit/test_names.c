@@ -35,6 +35,20 @@ static void engines_have_one_name_each(void **state)
 	assert_string_equal(xo_engine_name(~0u), "?");
 }
 
+static void every_fault_has_words_of_its_own(void **state)
+{
+	const char *unknown = xo_fault_name(~0u);
+
+	for (unsigned int i = 0; i <= XO_GATE_FAULT_GATE; i++) {
+		assert_non_null(xo_fault_name(i));
+		assert_string_not_equal(xo_fault_name(i), unknown);
+		for (unsigned int j = 0; j < i; j++)
+			assert_string_not_equal(xo_fault_name(i), xo_fault_name(j));
+	}
+	assert_string_equal(xo_fault_name(XO_GATE_FAULT_GATE + 1), unknown);
+	assert_string_equal(xo_fault_name(XO_GATE_FAULT_SYSCALL), "a system call");
+}
+
 static void reasons_are_complete_and_in_order(void **state)
 {
 	const struct xo_reason *r;
@@ -61,6 +75,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_lower_case_words_of_31_bytes),
 		cmocka_unit_test(engines_have_one_name_each),
+		cmocka_unit_test(every_fault_has_words_of_its_own),
 		cmocka_unit_test(reasons_are_complete_and_in_order),
 	};
 
