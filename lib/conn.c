@@ -167,7 +167,9 @@ static int open_service(struct xo *x, struct xo_conn *c, const char *vm, const c
 	if (err)
 		return err;
 	if (!xo_name_ok(service))
-		return xo_err_set(x, -EINVAL, "'%s' is not a service's name",
+		return xo_err_set(x, -EINVAL,
+				  "'%s' is not a service's name: use a lower-case letter, then up "
+				  "to 30 lower-case letters, digits or '-', as its owner did",
 				  service ? service : "(null)");
 	memcpy(req.service, service, strlen(service));
 	c->fd = xo_reopen(xo_fd(x));
@@ -178,8 +180,8 @@ static int open_service(struct xo *x, struct xo_conn *c, const char *vm, const c
 		return 0;
 	err = -errno;
 	if (err == -ECONNREFUSED)
-		return xo_err_set(x, err, "VM '%s' offers no service '%s': start its owner there",
-				  vm, service);
+		return xo_err_set(x, err, "%s '%s' offers no service '%s': start its owner there",
+				  strcmp(vm, XO_HOST_NAME) ? "VM" : "the host", vm, service);
 	if (err == -EACCES)
 		return xo_err_set(x, err, "the owner of service '%s' in VM '%s' refuses this VM",
 				  service, vm);

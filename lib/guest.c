@@ -21,30 +21,63 @@ int xo_guest_version(struct xo *x, struct xo_g_version *out)
 	return 0;
 }
 
+/* What this VM was enrolled as, for a sentence; where that is not known, what to put there. */
+struct own_name {
+	char text[XO_NAME_MAX];
+	const char *remark;
+};
+
+static struct own_name own_name(struct xo *x)
+{
+	struct xo_g_version v = { .revision = XO_ABI_REVISION };
+	struct own_name own = { "NAME", " (NAME: of this VM, as `xo ls` shows it there)" };
+
+	if (ioctl(x->fd, XO_G_VERSION, &v) < 0 || !v.wid)
+		return own;
+	v.name[XO_NAME_MAX - 1] = '\0';
+	if (xo_name_ok(v.name)) {
+		memcpy(own.text, v.name, sizeof(own.text));
+		own.remark = "";
+	}
+	return own;
+}
+
+static int is_down(struct xo *x, int err, const char *callee)
+{
+	if (!strcmp(callee, XO_HOST_NAME))
+		return xo_err_set(
+			x, err,
+			"the host went down for this VM: its module crossover is gone, or "
+			"the service's process (xo doctor tells more)");
+	return xo_err_set(x, err,
+			  "VM '%s' is down: its crossover_guest module is not loaded, or its "
+			  "stub died (see its log)",
+			  callee);
+}
+
 int xo_cannot_connect(struct xo *x, int err, const char *callee)
 {
+	struct own_name own = own_name(x);
+
 	switch (err) {
 	case -ENOENT:
 		return xo_err_set(x, err,
-				  "this VM has no link to '%s': on the host run: xo link THIS %s",
-				  callee, callee);
+				  "this VM has no link to '%s': on the host run: xo link %s %s%s",
+				  callee, own.text, callee, own.remark);
 	case -EACCES:
 		return xo_err_set(x, err,
-				  "VM '%s' refuses this VM: see its log, and its policy in "
-				  "/etc/crossover/policy",
-				  callee);
+				  "VM '%s' refuses this VM: see its log, and the block `caller %s` "
+				  "of its policy in /etc/crossover/policy%s",
+				  callee, own.text, own.remark);
 	case -ECONNREFUSED:
 		return xo_err_set(x, err, "nobody serves in VM '%s': run `xo serve` in it", callee);
 	case -EHOSTDOWN:
-		return xo_err_set(
-			x, err,
-			"VM '%s' is down: its crossover_guest module is not loaded, or its "
-			"stub died (see its log)",
-			callee);
+		return is_down(x, err, callee);
 	case -ENODEV:
 		return xo_err_set(x, err,
 				  "cannot call VM '%s', since this VM is not enrolled: on the host "
-				  "run: xo enrol THIS",
+				  "run: xo enrol NAME (NAME: of this VM, as `xo vm ls` shows it "
+				  "there; with --pid any)",
 				  callee);
 	case -EDQUOT:
 		return xo_err_set(x, err,
@@ -94,6 +127,11 @@ int xo_session_open(struct xo *x, const char *callee, const char *cwd, struct xo
 		err = xo_put_name(x, c.callee, callee);
 	if (err)
 		return err;
+	if (!strcmp(callee, XO_HOST_NAME))
+		return xo_err_set(x, -EOPNOTSUPP,
+				  "'%s' is the host itself, which makes no system calls for VMs, "
+				  "but offers services (xo_connect(3)): name a VM",
+				  callee);
 	if (cwd && strlen(cwd) >= sizeof(c.cwd))
 		return xo_err_set(x, -ENAMETOOLONG,
 				  "the working directory's name is longer than %zu bytes: choose "

@@ -91,16 +91,34 @@ int xo_put_name(struct xo *x, char *to, const char *name)
 	return 0;
 }
 
-static int cannot_open(struct xo *x, int err, const char *path)
+/* The lab's modules come with its payload, where modprobe does not look. */
+static int not_loaded(struct xo *x, int err, enum xo_side side, const char *path)
+{
+	const char *module = side == XO_SIDE_GUEST ? "crossover_guest" : "crossover";
+
+	if (side == XO_SIDE_ANY)
+		return xo_err_set(
+			x, err,
+			"%s is not there: load crossover.ko on the host, crossover_guest.ko "
+			"in a VM: in the lab by `insmod /opt/crossover/ko/...`, elsewhere by "
+			"`modprobe crossover` or `modprobe crossover_guest`, once installed "
+			"(xo doctor tells more)",
+			path);
+	return xo_err_set(
+		x, err,
+		"%s is not there: load the module %s: in the lab by `insmod "
+		"/opt/crossover/ko/%s.ko`, elsewhere by `modprobe %s`, once installed (xo "
+		"doctor tells more)",
+		path, side == XO_SIDE_HOST ? "of the host" : "of a VM", module, module);
+}
+
+static int cannot_open(struct xo *x, int err, enum xo_side side, const char *path)
 {
 	switch (err) {
 	case -ENOENT:
 	case -ENXIO:
 	case -ENODEV:
-		return xo_err_set(x, err,
-				  "%s is not there: on the host run `modprobe crossover`, in a VM "
-				  "`modprobe crossover_guest` (xo doctor tells more)",
-				  path);
+		return not_loaded(x, err, side, path);
 	case -EACCES:
 	case -EPERM:
 		return xo_err_set(x, err, "no permission for %s: run this as root", path);
@@ -168,7 +186,7 @@ int xo_open(struct xo *x, enum xo_side side, const char *path)
 		path = XO_DEVICE;
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
-		return cannot_open(x, -errno, path);
+		return cannot_open(x, -errno, side, path);
 	err = find_side(x, fd, side, path);
 	if (err) {
 		close(fd);

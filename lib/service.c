@@ -266,35 +266,6 @@ static void *acceptor(void *arg)
 
 /* ------------------------------------------------------------------ making */
 
-static int cannot_create(struct xo *x, int err, const char *name)
-{
-	switch (err) {
-	case -EEXIST:
-		return xo_err_set(x, err,
-				  "a service named '%s' is offered in this VM already: "
-				  "choose another name, or end that one",
-				  name);
-	case -EINVAL:
-		return xo_err_set(x, err,
-				  "service '%s': its entry point is in no region to execute, or "
-				  "regions are not whole pages mapped so, overlap, or are both "
-				  "writable and executable",
-				  name);
-	case -E2BIG:
-		return xo_err_set(x, err,
-				  "service '%s' has more than %d pages: declare fewer in "
-				  "its regions",
-				  name, XO_SERVICE_PAGES);
-	case -EDQUOT:
-		return xo_err_set(x, err,
-				  "service '%s': this VM offers as many services as it may "
-				  "(%d): end one",
-				  name, XO_SERVICES_PER_VM);
-	default:
-		return xo_err_set(x, err, "cannot offer service '%s': %s", name, strerror(-err));
-	}
-}
-
 static void free_list(char **list)
 {
 	for (char **p = list; p && *p; p++)
@@ -350,6 +321,17 @@ static struct xo_service *make(const struct xo_service_spec *spec)
 	return s;
 }
 
+/* -ENXIO: the entry point is none. */
+static int find_regions(const struct xo_service_spec *spec, struct xo_region **own, size_t *count)
+{
+	int err = xo_regions_of((const void *)(uintptr_t)spec->entry, spec->flags & XO_SERVICE_LIBS,
+				own, count);
+
+	if (err == -EINVAL || (!err && !xo_spec_has_entry(*own, *count, spec->entry)))
+		return -ENXIO;
+	return err;
+}
+
 static int offer(struct xo *x, struct xo_service *s, const struct xo_service_spec *spec)
 {
 	struct xo_g_service req = { .revision = XO_ABI_REVISION,
@@ -361,8 +343,7 @@ static int offer(struct xo *x, struct xo_service *s, const struct xo_service_spe
 
 	memcpy(req.name, s->name, sizeof(req.name));
 	if (!spec->regions)
-		err = xo_regions_of((const void *)(uintptr_t)spec->entry,
-				    spec->flags & XO_SERVICE_LIBS, &own, &count);
+		err = find_regions(spec, &own, &count);
 	if (!err && count > XO_SERVICE_PAGES)
 		err = -E2BIG;
 	if (!err) {
@@ -392,18 +373,18 @@ static int start_acceptor(struct xo_service *s)
 int xo_service_create(struct xo *x, const struct xo_service_spec *spec, struct xo_service **out)
 {
 	struct xo_service *s;
-	int err = xo_side(x) == XO_SIDE_HOST ? 0 : xo_need(x, XO_SIDE_GUEST);
+	int err;
 
+	if (!x)
+		return -EBADF;
+	err = xo_side(x) == XO_SIDE_HOST ? 0 : xo_need(x, XO_SIDE_GUEST);
+	if (!err)
+		err = xo_spec_check(x, spec);
 	if (err)
 		return err;
-	if (!xo_name_ok(spec->name))
-		return xo_err_set(x, -EINVAL,
-				  "'%s' is not a service's name: use a lower-case "
-				  "letter, then up to 30 lower-case letters, digits or '-'",
-				  spec->name ? spec->name : "(null)");
 	s = make(spec);
 	if (!s)
-		return cannot_create(x, -ENOMEM, spec->name);
+		return xo_cannot_create(x, -ENOMEM, spec->name);
 	strcpy(s->name, spec->name);
 	err = xo_guard_init();
 	if (!err)
@@ -412,7 +393,7 @@ int xo_service_create(struct xo *x, const struct xo_service_spec *spec, struct x
 		err = start_acceptor(s);
 	if (err) {
 		destroy(s);
-		return cannot_create(x, err, spec->name);
+		return xo_cannot_create(x, err, spec->name);
 	}
 	enlist(s);
 	*out = s;

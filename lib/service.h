@@ -51,6 +51,13 @@ struct xo_service_thread {
 	struct xo_g_serve request; /* what it begins with */
 };
 
+/* spec.c: 0, or -EINVAL or the like with a sentence of its own for each cause. */
+int xo_spec_check(struct xo *x, const struct xo_service_spec *spec);
+/* Does one of them have the entry point, to execute? */
+bool xo_spec_has_entry(const struct xo_region *list, size_t count, xo_service_entry entry);
+/* The sentence for what XO_G_SERVICE, or making ready for it, failed with; returns `err`. */
+int xo_cannot_create(struct xo *x, int err, const char *name);
+
 /* serve.c: takes over the session, whose OPEN is still to be answered; 0 or -errno. */
 int xo_service_begin(struct xo_service_session *s, const struct xo_g_serve *open);
 void xo_service_session_free(struct xo_service_session *s);

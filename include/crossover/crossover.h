@@ -181,7 +181,7 @@ int xo_guest_version(struct xo *x, struct xo_g_version *out);
  * -ENODEV this VM is not enrolled, -ENOENT no link to that VM, -ECONNREFUSED nobody serves there,
  * -EACCES its policy refuses, -EHOSTDOWN it is down, -EBUSY no slot or stub free, -EDQUOT too many
  * worlds here, -EISCONN has a session, -ENOTDIR `cwd` cannot be entered there, -EPROTO revisions
- * differ, -EINTR a signal.
+ * differ, -EINTR a signal, -EOPNOTSUPP `callee` is "host", which has services only.
  */
 int xo_session_open(struct xo *x, const char *callee, const char *cwd, struct xo_g_connect *out);
 
@@ -265,8 +265,8 @@ struct xo_service_spec {
 	const char *const *allow;
 	/*
 	 * Asked for each caller that `allow` names, or, without `allow`, for every one: 0 or a
-	 * negative errno for the caller (-EACCES, usually). Without both nobody may connect. Runs
-	 * in a thread of the library, one at a time.
+	 * negative errno for the caller (-EACCES, usually). One of both is needed: else nobody
+	 * could connect. Runs in a thread of the library, one at a time.
 	 */
 	int (*accept)(const struct xo_caller *caller, void *arg);
 	/*
@@ -281,8 +281,9 @@ struct xo_service_spec {
 
 /*
  * Offer a service. `x`: an open handle, in a VM or on the host; it is not needed afterwards but for
- * the sentence of a failure. -EEXIST the name is taken there, -EINVAL name or regions are bad,
- * -E2BIG, -EDQUOT too many pages or services, -ENOMEM.
+ * the sentence of a failure. -EEXIST the name is taken there, -EINVAL something in `spec` is bad
+ * (the sentence says what), -ENXIO `entry` is in no loaded object, and there are no regions,
+ * -E2BIG, -EDQUOT too many pages or services, -ENOMEM; -EBADF `x` is NULL or not open.
  */
 int xo_service_create(struct xo *x, const struct xo_service_spec *spec, struct xo_service **out);
 

@@ -22,6 +22,7 @@ static struct {
 	int error;
 	unsigned int reason;
 	int links, vms;
+	const char *name; /* of this VM, once enrolled */
 } device;
 
 int __wrap_ioctl(int fd, unsigned long request, void *arg);
@@ -60,8 +61,13 @@ int __wrap_ioctl(int fd, unsigned long request, void *arg)
 
 	if (request == XO_H_VERSION && device.side == XO_SIDE_HOST)
 		return version(head);
-	if (request == XO_G_VERSION && device.side == XO_SIDE_GUEST)
+	if (request == XO_G_VERSION && device.side == XO_SIDE_GUEST) {
+		struct xo_g_version *v = arg;
+
+		v->wid = device.name ? 1 : 0;
+		strcpy(v->name, device.name ? device.name : "");
 		return version(head);
+	}
 	if (request == XO_H_VERSION || request == XO_G_VERSION)
 		return fails(ENOTTY);
 	if (request == XO_H_VM_INFO)
@@ -270,6 +276,55 @@ static void a_session_fails_with_the_callee_named(void **state)
 	xo_free(x);
 }
 
+static void a_remedy_has_this_vms_own_name(void **state)
+{
+	struct xo *x = opened(XO_SIDE_GUEST);
+
+	answers(XO_G_CONNECT, ENOENT, 0);
+	assert_int_equal(xo_session_open(x, "web", "/", NULL), -ENOENT);
+	says(x, "xo link NAME web (NAME: of this VM");
+	device.name = "mgr";
+	assert_int_equal(xo_session_open(x, "web", "/", NULL), -ENOENT);
+	says(x, "on the host run: xo link mgr web");
+	assert_null(strstr(xo_error(x), "NAME"));
+	answers(XO_G_CONNECT, EACCES, 0);
+	assert_int_equal(xo_session_open(x, "web", "/", NULL), -EACCES);
+	says(x, "caller mgr");
+	/* Whatever the module says, it is a name or it is not shown. */
+	device.name = "x; rm -rf /";
+	assert_int_equal(xo_session_open(x, "web", "/", NULL), -EACCES);
+	assert_null(strstr(xo_error(x), "rm -rf"));
+	answers(XO_G_CONNECT, ENODEV, 0);
+	assert_int_equal(xo_session_open(x, "web", "/", NULL), -ENODEV);
+	says(x, "xo enrol NAME");
+	xo_free(x);
+}
+
+static void the_host_makes_no_system_calls_for_vms(void **state)
+{
+	struct xo *x = opened(XO_SIDE_GUEST);
+
+	/* The device would take it. */
+	answers(XO_G_CONNECT, 0, 0);
+	assert_int_equal(xo_session_open(x, XO_HOST_NAME, "/", NULL), -EOPNOTSUPP);
+	says(x, "offers services");
+	xo_free(x);
+}
+
+static void without_a_device_the_module_to_load_is_named(void **state)
+{
+	struct xo *x = xo_new();
+
+	assert_int_equal(xo_open(x, XO_SIDE_HOST, "/nonexistent"), -ENOENT);
+	says(x, "insmod /opt/crossover/ko/crossover.ko");
+	says(x, "modprobe crossover`");
+	assert_null(strstr(xo_error(x), "guest"));
+	assert_int_equal(xo_open(x, XO_SIDE_GUEST, "/nonexistent"), -ENOENT);
+	says(x, "insmod /opt/crossover/ko/crossover_guest.ko");
+	says(x, "modprobe crossover_guest`");
+	xo_free(x);
+}
+
 static void calls_over_a_mebibyte_are_refused_here(void **state)
 {
 	struct xo *x = opened(XO_SIDE_GUEST);
@@ -301,6 +356,9 @@ int main(void)
 		cmocka_unit_test(lists_end),
 		cmocka_unit_test(a_process_without_a_vm_is_refused),
 		cmocka_unit_test(a_session_fails_with_the_callee_named),
+		cmocka_unit_test(a_remedy_has_this_vms_own_name),
+		cmocka_unit_test(the_host_makes_no_system_calls_for_vms),
+		cmocka_unit_test(without_a_device_the_module_to_load_is_named),
 		cmocka_unit_test(calls_over_a_mebibyte_are_refused_here),
 	};
 
