@@ -9,6 +9,7 @@
  */
 #include "away.h"
 #include <linux/hashtable.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 
 static DEFINE_HASHTABLE(slots_by_eptp, 8);
@@ -168,18 +169,20 @@ static void gate_pte(struct xo_gslot *slot, u64 page, u64 gpa)
 }
 
 /*
- * First save page of so many in a row, since the caller's kernel maps them so. Those that were
- * given back last come last: a thread whose connection has ended may still have to come home by
- * one, until its kernel knows.
+ * First save page of so many in a row, since the caller's kernel maps them so; aligned to their
+ * number, so that what is free is not in pieces that nobody can use. Those that were given back
+ * last come last: a thread whose connection has ended may still have to come home by one, until its
+ * kernel knows.
  */
 static int take_save(struct xo_gate_vm *gate, u32 slots)
 {
+	unsigned long align = roundup_pow_of_two(slots) - 1;
 	unsigned long first = bitmap_find_next_zero_area(gate->save_used, XO_GATE_SLOTS_PER_VM,
-							 gate->save_next, slots, 0);
+							 gate->save_next, slots, align);
 
 	if (first >= XO_GATE_SLOTS_PER_VM)
 		first = bitmap_find_next_zero_area(gate->save_used, XO_GATE_SLOTS_PER_VM, 0, slots,
-						   0);
+						   align);
 	if (first >= XO_GATE_SLOTS_PER_VM)
 		return -EDQUOT;
 	bitmap_set(gate->save_used, first, slots);
