@@ -92,14 +92,3 @@ int xo_path_is_local(const char *path, int opened_to_read)
 	}
 	return 0;
 }
-
-const char *xo_class_name(unsigned int group)
-{
-	static const char *const names[XO_CLASS_COUNT] = {
-		[XO_CLASS_INFO] = "info",   [XO_CLASS_READ] = "read", [XO_CLASS_WRITE] = "write",
-		[XO_CLASS_OPEN] = "open",   [XO_CLASS_SELF] = "self", [XO_CLASS_SIGNAL] = "signal",
-		[XO_CLASS_ADMIN] = "admin",
-	};
-
-	return group < XO_CLASS_COUNT ? names[group] : 0;
-}

@@ -138,7 +138,7 @@ struct xo_request_page {
 /* How a service and its connections fare. */
 struct xo_service_info {
 	__u64 connections; /* now */
-	__u64 calls;	   /* that came back, as the callers' own memory says: their claim */
+	__u64 calls;	   /* XO_SAVE_CALLS: interrupted ones count again. The callers' claim */
 	__u64 interrupts;  /* exits while away */
 	__u64 restarts;	   /* of those, before the call had begun */
 	__u64 faults;	   /* calls that the service ended badly */

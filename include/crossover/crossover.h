@@ -388,7 +388,8 @@ void xo_abandon(struct xo_conn *conn);
 int xo_conn_fault(const struct xo_conn *conn, struct xo_fault *out);
 
 struct xo_conn_stat {
-	uint64_t calls;	      /* that came back, over `vmfunc` */
+	uint64_t calls;	      /* over `vmfunc`, counted as they come home: an interrupted one
+			       * comes home, and counts, each time that it is interrupted */
 	uint64_t exit_calls;  /* over `exit` */
 	uint64_t interrupted; /* how often calls were interrupted and went on */
 	uint64_t retried;     /* how often one began anew: another slot, a revival, a restart */

@@ -91,7 +91,7 @@
 #define XO_SAVE_RSP		0x08
 #define XO_SAVE_FS		0x10
 #define XO_SAVE_GS		0x18
-#define XO_SAVE_CALLS		0x20 /* quadword: calls that came back */
+#define XO_SAVE_CALLS		0x20 /* quadword: homecomings, whatever their status: also INTR */
 #define XO_SAVE_MXCSR		0x28
 #define XO_SAVE_FCW		0x2c /* word: the x87 control word */
 #define XO_SAVE_FLAGS                                                              \

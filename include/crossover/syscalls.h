@@ -122,9 +122,6 @@ int xo_path_is_local(const char *path, int opened_to_read);
 
 #define XO_LOCAL_PATH_MAX 64 /* longer than all paths and prefixes of those lists */
 
-/* "read", "write", ... of an enum xo_class; NULL if there is none. */
-const char *xo_class_name(unsigned int group);
-
 static inline int xo_arg_is_string(const struct xo_arg *a)
 {
 	return a->kind >= XO_ARG_PATH && a->kind <= XO_ARG_STRING;
