@@ -3,6 +3,7 @@
  * processor's order, and those that C keeps across a call. */
 #ifndef XO_ATTACK_REGS_H
 #define XO_ATTACK_REGS_H
+/* clang-format off */
 
 	.macro	PUSH_CALLEE_SAVED
 	.irp	reg, rbx, rbp, r12, r13, r14, r15
