@@ -43,30 +43,26 @@ uint32_t home_mxcsr;
 void runtime_enter(void), runtime_left(void), service(void), resumed(void), returns_42(void);
 
 /* clang-format off */
+#define REGS(MOVE, at)							\
+	MOVE(rcx, at, 0x08) MOVE(rdx, at, 0x10) MOVE(rbx, at, 0x18)	\
+	MOVE(rbp, at, 0x28) MOVE(rsi, at, 0x30) MOVE(rdi, at, 0x38)	\
+	MOVE(r8, at, 0x40) MOVE(r9, at, 0x48) MOVE(r10, at, 0x50)	\
+	MOVE(r11, at, 0x58) MOVE(r12, at, 0x60) MOVE(r13, at, 0x68)	\
+	MOVE(r14, at, 0x70) MOVE(r15, at, 0x78) MOVE(rax, at, 0x00)
+#define LOAD_REG(reg, from, offset) "mov " #from "+" #offset "(%rip), %" #reg ";"
+#define STORE_REG(reg, to, offset)  "mov %" #reg ", " #to "+" #offset "(%rip);"
+
 #define LOAD(from)							\
 	"mov " #from "+0x88(%rip), %rax; wrfsbase %rax;"		\
 	"mov " #from "+0x90(%rip), %rax; wrgsbase %rax;"		\
 	"fldcw " #from "+0x9c(%rip); ldmxcsr " #from "+0x98(%rip);"	\
 	"movdqu " #from "+0xa0(%rip), %xmm7;"				\
 	"push " #from "+0x80(%rip); popf;"				\
-	"mov " #from "+0x08(%rip), %rcx; mov " #from "+0x10(%rip), %rdx;" \
-	"mov " #from "+0x18(%rip), %rbx; mov " #from "+0x28(%rip), %rbp;" \
-	"mov " #from "+0x30(%rip), %rsi; mov " #from "+0x38(%rip), %rdi;" \
-	"mov " #from "+0x40(%rip), %r8; mov " #from "+0x48(%rip), %r9;"	\
-	"mov " #from "+0x50(%rip), %r10; mov " #from "+0x58(%rip), %r11;" \
-	"mov " #from "+0x60(%rip), %r12; mov " #from "+0x68(%rip), %r13;" \
-	"mov " #from "+0x70(%rip), %r14; mov " #from "+0x78(%rip), %r15;" \
-	"mov " #from "+0x00(%rip), %rax;"
+	REGS(LOAD_REG, from)
 
 #define STORE(to)							\
-	"mov %rax, " #to "+0x00(%rip); mov %rcx, " #to "+0x08(%rip);"	\
-	"mov %rdx, " #to "+0x10(%rip); mov %rbx, " #to "+0x18(%rip);"	\
-	"mov %rsp, " #to "+0x20(%rip); mov %rbp, " #to "+0x28(%rip);"	\
-	"mov %rsi, " #to "+0x30(%rip); mov %rdi, " #to "+0x38(%rip);"	\
-	"mov %r8, " #to "+0x40(%rip); mov %r9, " #to "+0x48(%rip);"	\
-	"mov %r10, " #to "+0x50(%rip); mov %r11, " #to "+0x58(%rip);"	\
-	"mov %r12, " #to "+0x60(%rip); mov %r13, " #to "+0x68(%rip);"	\
-	"mov %r14, " #to "+0x70(%rip); mov %r15, " #to "+0x78(%rip);"	\
+	REGS(STORE_REG, to)						\
+	"mov %rsp, " #to "+0x20(%rip);"					\
 	"rdfsbase %rax; mov %rax, " #to "+0x88(%rip);"			\
 	"rdgsbase %rax; mov %rax, " #to "+0x90(%rip);"			\
 	"stmxcsr " #to "+0x98(%rip); fnstcw " #to "+0x9c(%rip);"	\
