@@ -50,6 +50,20 @@ bool xo_words(int argc, char **argv, int n, const char *what, int *status)
 	return false;
 }
 
+bool xo_names(const char *word, char **names, int n, int *status)
+{
+	for (int i = 0; i < n; i++) {
+		if (xo_is_name(names[i]))
+			continue;
+		*status = xo_bad_usage(word,
+				       "'%s' is not a VM name: use a lower-case letter, then up to "
+				       "30 lower-case letters, digits or '-'",
+				       names[i]);
+		return false;
+	}
+	return true;
+}
+
 struct xo *xo_cli_open(const char *word, enum xo_side side)
 {
 	struct xo *x = xo_new();

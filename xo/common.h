@@ -21,6 +21,9 @@ int xo_option(int argc, char **argv, const char *letters, const struct option *o
 /* Are there exactly `n` words behind the options? If not, complains and *status is XO_USAGE. */
 bool xo_words(int argc, char **argv, int n, const char *what, int *status);
 
+/* Is each of the `n` words a VM name? If not, complains and *status is XO_USAGE. */
+bool xo_names(const char *word, char **names, int n, int *status);
+
 /* A handle that is open on `side`, or NULL after a complaint. */
 struct xo *xo_cli_open(const char *word, enum xo_side side);
 

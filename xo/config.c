@@ -49,6 +49,20 @@ bool xo_config_load(struct xo_config *c, const char *file, char *why, size_t why
 	return true;
 }
 
+bool xo_config_doubt(const struct xo_config *c, size_t i, const char *file, char *why,
+		     size_t why_size)
+{
+	const struct xo_policy_caller *caller = xo_policy_at(c->policy, i);
+
+	if (!xo_policy_allows_nothing(caller))
+		return false;
+	snprintf(why, why_size,
+		 "%s:%u: caller '%s' is let in, but allowed no call: add `allow calls NAME...` to "
+		 "its block, or remove the block",
+		 file, xo_policy_caller_line(caller), xo_policy_caller_name(caller));
+	return true;
+}
+
 void xo_config_free(struct xo_config *c)
 {
 	xo_policy_free(c->policy);

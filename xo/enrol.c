@@ -65,14 +65,15 @@ int xo_cmd_enrol(int argc, char **argv)
 		if (!pid)
 			return xo_bad_usage(argv[0], "'%s' is not a process number", optarg);
 	}
-	if (c == -2 || !xo_words(argc, argv, 1, "the VM's name", &status))
+	/* It is a name before it becomes part of a path. */
+	if (c == -2 || !xo_words(argc, argv, 1, "the VM's name", &status) ||
+	    !xo_names(argv[0], argv + optind, 1, &status))
 		return status;
-	/* Before it becomes part of a path. */
-	if (!xo_is_name(argv[optind]))
+	if (!strcmp(argv[optind], XO_HOST_NAME))
 		return xo_fail(argv[0],
-			       "'%s' is not a VM name: use a lower-case letter, then up to 30 "
-			       "lower-case letters, digits or '-'",
-			       argv[optind]);
+			       "'%s' is the host's own name: give the VM another one; the host "
+			       "itself needs no enrolling, run: xo link CALLER %s",
+			       XO_HOST_NAME, XO_HOST_NAME);
 	if (!pid)
 		pid = noted_pid(argv[0], argv[optind]);
 	if (!pid)

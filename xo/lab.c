@@ -116,6 +116,31 @@ out:
 	return status;
 }
 
+static bool is_help(const char *word)
+{
+	return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
+/* The subcommands that make no machine; -1: it is none of them. */
+static int look_after(const struct lab_folders *f, int argc, char **argv)
+{
+	const char *word = argv[0];
+	int most = strcmp(word, "down") ? 1 : 2;
+
+	if (strcmp(word, "ls") && strcmp(word, "clean") && strcmp(word, "down"))
+		return -1;
+	if (argc > most) {
+		fprintf(stderr, "xo lab %s: '%s' is one word too many\nTry: xo lab --help\n", word,
+			argv[most]);
+		return LAB_EXIT_USAGE;
+	}
+	if (!strcmp(word, "ls"))
+		return lab_cmd_ls(f);
+	if (!strcmp(word, "clean"))
+		return lab_cmd_clean(f);
+	return lab_cmd_down(f, argv[1]);
+}
+
 int xo_cmd_lab(int argc, char **argv)
 {
 	struct lab_folders folders;
@@ -124,23 +149,28 @@ int xo_cmd_lab(int argc, char **argv)
 	const char *word = argc > 1 ? argv[1] : "";
 	int status;
 
-	if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+	if (is_help(word) || (argc > 2 && is_help(argv[2])))
 		return fputs(usage, stdout) < 0;
-	if (lab_find_folders(&folders, &err))
-		goto failed;
-	if (!strcmp(word, "ls"))
-		return lab_cmd_ls(&folders);
-	if (!strcmp(word, "clean"))
-		return lab_cmd_clean(&folders);
-	if (!strcmp(word, "down"))
-		return lab_cmd_down(&folders, argc > 2 ? argv[2] : NULL);
-	if (strcmp(word, "run") && strcmp(word, "up")) {
+	if (argc < 2) {
 		fputs(usage, stderr);
 		return LAB_EXIT_USAGE;
 	}
+	if (lab_find_folders(&folders, &err))
+		goto failed;
+	status = look_after(&folders, argc - 1, argv + 1);
+	if (status >= 0)
+		return status;
+	if (strcmp(word, "run") && strcmp(word, "up")) {
+		fprintf(stderr, "xo lab: there is no subcommand '%s'\n%s", word, usage);
+		return LAB_EXIT_USAGE;
+	}
 	options = malloc(sizeof(*options));
-	if (!options || lab_parse(argc - 1, argv + 1, options, &err) ||
-	    choose_kernel(options, &err) || check_files(&folders, options, &err)) {
+	status = options ? lab_parse(argc - 1, argv + 1, options, &err) : -1;
+	if (!status && options->help) {
+		free(options);
+		return fputs(usage, stdout) < 0;
+	}
+	if (status || choose_kernel(options, &err) || check_files(&folders, options, &err)) {
 		fprintf(stderr, "xo lab %s: %s\n", word, options ? err.text : "no memory");
 		free(options);
 		return LAB_EXIT_USAGE;

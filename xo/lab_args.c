@@ -235,6 +235,9 @@ static int take_option(struct lab_options *o, int option, struct lab_error *err)
 	case 'C':
 		o->cold = true;
 		return 0;
+	case 'h':
+		o->help = true;
+		return 0;
 	default:
 		return lab_error(err, "unknown option or missing value; see xo lab --help");
 	}
@@ -251,11 +254,13 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 					    { "cpus", required_argument, NULL, 'c' },
 					    { "host-kernel", required_argument, NULL, 'k' },
 					    { "cold", no_argument, NULL, 'C' },
+					    { "help", no_argument, NULL, 'h' },
 					    { 0 } };
 	static const struct option run[] = { { "vm", required_argument, NULL, 'v' },
 					     { "cpus", required_argument, NULL, 'c' },
 					     { "host-kernel", required_argument, NULL, 'k' },
 					     { "cold", no_argument, NULL, 'C' },
+					     { "help", no_argument, NULL, 'h' },
 					     { "put", required_argument, NULL, 'p' },
 					     { "vm-put", required_argument, NULL, 'P' },
 					     { "timeout", required_argument, NULL, 't' },
@@ -268,13 +273,15 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 	o->timeout = LAB_TIMEOUT;
 	optind = 0;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+", interactive ? up : run, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+h", interactive ? up : run, NULL)) != -1) {
 		if (option == '?')
 			return lab_error(err,
 					 "'%s' is not an option of xo lab %s, or lacks its value",
 					 argv[optind - 1], argv[0]);
 		if (take_option(o, option, err))
 			return -1;
+		if (o->help)
+			return 0;
 	}
 	if (interactive && optind < argc)
 		return lab_error(err, "xo lab up takes no '%s': to run a script use xo lab run",

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* xo link: permit one VM to call into another. */
 #include <stdlib.h>
+#include <string.h>
 #include "common.h"
 
 static const char help[] =
@@ -20,8 +21,20 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 {
 	printf("link %llu: %s may call %s, engine %s%s\n", (unsigned long long)id, caller, callee,
 	       xo_engine_name(engine), switched ? " (switched)" : "");
-	if (engine == XO_ENGINE_VMFUNC)
+	if (!strcmp(callee, XO_HOST_NAME))
+		puts("that is for services of the host's processes (xo_connect(3)); the host "
+		     "makes\n"
+		     "no system calls for VMs: xo sh and xo ping need a VM as callee");
+	else if (engine == XO_ENGINE_VMFUNC)
 		puts("services are called without exits; system calls (xo sh) still go by exit");
+}
+
+/* Those that links can have; the ABI has numbers for others too. */
+static unsigned int to_engine(const char *name)
+{
+	unsigned int engine = xo_engine_by_name(name);
+
+	return engine == XO_ENGINE_EXIT || engine == XO_ENGINE_VMFUNC ? engine : 0;
 }
 
 static unsigned int to_slots(const char *s)
@@ -45,14 +58,15 @@ int xo_cmd_link(int argc, char **argv)
 	struct xo *x;
 
 	while ((c = xo_option(argc, argv, ":e:s:h", options, help, &status)) >= 0) {
-		if (c == 'e' && !(engine = xo_engine_by_name(optarg)))
-			return xo_bad_usage(argv[0], "'%s' is no engine: exit, ring, vmfunc or hw",
+		if (c == 'e' && !(engine = to_engine(optarg)))
+			return xo_bad_usage(argv[0], "'%s' is no engine of links: exit or vmfunc",
 					    optarg);
 		if (c == 's' && !(slots = to_slots(optarg)))
 			return xo_bad_usage(argv[0], "'%s' is not a number from 1 to %d", optarg,
 					    XO_SLOTS_PER_LINK);
 	}
-	if (c == -2 || !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status))
+	if (c == -2 || !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status) ||
+	    !xo_names(argv[0], argv + optind, 2, &status))
 		return status;
 	caller = argv[optind];
 	callee = argv[optind + 1];

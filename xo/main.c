@@ -37,9 +37,14 @@ static void usage(FILE *to)
 	for (size_t i = 0; i < COUNT; i++)
 		fprintf(to, "  %-8s  %-5s  %s\n", commands[i].word, commands[i].where,
 			commands[i].help);
-	fputs("\n`xo WORD --help` tells more. Exit status: 0 done, 1 refused or failed, 2 wrong\n"
-	      "words, 125 the lab itself failed; `sh`, `vm exec` and `lab run` pass on the\n"
-	      "status of what they ran.\n",
+	fputs("\n`xo WORD --help` and `xo help WORD` tell more. Exit status: 0 done, 1 refused or\n"
+	      "failed, 2 wrong words. `sh`, `vm exec`, `lab run` and `count` pass on the status "
+	      "of\n"
+	      "what they ran; `sh`, `vm exec` and `lab run` end with 125 if they failed "
+	      "themselves,\n"
+	      "`sh`, `vm exec` and `count` with 126 or 127 if the command cannot be run, or is "
+	      "not\n"
+	      "there.\n",
 	      to);
 }
 
@@ -80,23 +85,58 @@ static int finish(const char *word, int status)
 	return status ? status : xo_fail(word, "cannot write the output: %m");
 }
 
+static const struct command *find(const char *word)
+{
+	for (size_t i = 0; i < COUNT; i++)
+		if (!strcmp(word, commands[i].word))
+			return &commands[i];
+	return NULL;
+}
+
+/* `xo help`, `xo help WORD`, `xo help vm start`: as --help behind those words. */
+static int tell_help(int argc, char **argv)
+{
+	char option[] = "--help", *words[4] = { NULL };
+	const struct command *c;
+	int n = 0;
+
+	if (argc < 2 || argv[1][0] == '-') {
+		usage(stdout);
+		return XO_OK;
+	}
+	c = find(argv[1]);
+	if (!c || argc > 3)
+		return xo_bad_usage("help",
+				    c ? "it takes a command, and one word of that command"
+				      : "there is no command '%s'",
+				    argv[1]);
+	for (int i = 1; i < argc; i++)
+		words[n++] = argv[i];
+	words[n++] = option;
+	return c->run(n, words);
+}
+
 int main(int argc, char **argv)
 {
+	const struct command *c;
+
 	if (argc < 2) {
 		usage(stderr);
 		return XO_USAGE;
 	}
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
 		usage(stdout);
 		return finish("help", XO_OK);
 	}
+	if (!strcmp(argv[1], "help"))
+		return finish("help", tell_help(argc - 1, argv + 1));
 	if (!strcmp(argv[1], "--version")) {
 		printf("xo %s, revision %u\n", xo_release(), xo_revision());
 		return finish("--version", XO_OK);
 	}
-	for (size_t i = 0; i < COUNT; i++)
-		if (!strcmp(argv[1], commands[i].word))
-			return finish(argv[1], commands[i].run(argc - 1, argv + 1));
+	c = find(argv[1]);
+	if (c)
+		return finish(argv[1], c->run(argc - 1, argv + 1));
 	fprintf(stderr, "xo: there is no command '%s'; xo --help lists them\n", argv[1]);
 	return XO_USAGE;
 }

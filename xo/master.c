@@ -120,10 +120,14 @@ static void reload(struct master *m)
 
 	if (m->hooks->reopen)
 		m->hooks->reopen(m->hooks->arg);
-	if (xo_config_load(m->config, m->file, why, sizeof(why)))
-		xo_log(NULL, "policy %s loaded again, %zu callers", m->file, m->config->count);
-	else
+	if (!xo_config_load(m->config, m->file, why, sizeof(why))) {
 		xo_log(NULL, "the new policy is refused, the old one stays: %s", why);
+		return;
+	}
+	xo_log(NULL, "policy %s loaded again, %zu callers", m->file, m->config->count);
+	for (size_t i = 0; i < m->config->count; i++)
+		if (xo_config_doubt(m->config, i, m->file, why, sizeof(why)))
+			xo_log(NULL, "warning: %s", why);
 }
 
 /* The policy's answer to a caller, known by its host-vouched name only: its index or -errno. */

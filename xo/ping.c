@@ -35,7 +35,8 @@ int xo_cmd_ping(int argc, char **argv)
 		if (optarg[0] < '0' || optarg[0] > '9' || *end || !count)
 			return xo_bad_usage(argv[0], "'%s' is not a number of calls", optarg);
 	}
-	if (c == -2 || !xo_words(argc, argv, 1, "the VM to call", &status))
+	if (c == -2 || !xo_words(argc, argv, 1, "the VM to call", &status) ||
+	    !xo_names(argv[0], argv + optind, 1, &status))
 		return status;
 	x = xo_cli_open(argv[0], XO_SIDE_GUEST);
 	if (!x)

@@ -176,6 +176,14 @@ int xo_policy_any_path(const struct xo_policy_caller *c, uint32_t access)
 	return !left;
 }
 
+int xo_policy_allows_nothing(const struct xo_policy_caller *c)
+{
+	for (size_t i = 0; i < c->count; i++)
+		if (!c->rules[i].deny && !c->rules[i].access)
+			return 0;
+	return 1;
+}
+
 struct xo_policy_verdict xo_policy_decide(const struct xo_policy_caller *c,
 					  const struct xo_policy_query *q)
 {

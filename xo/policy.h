@@ -84,6 +84,9 @@ int xo_policy_check(const struct xo_policy_caller *c, const struct xo_policy_que
  */
 int xo_policy_any_path(const struct xo_policy_caller *c, uint32_t access);
 
+/* 1: no rule allows any call, so that a session could be opened, and nothing be done in it. */
+int xo_policy_allows_nothing(const struct xo_policy_caller *c);
+
 /* Does `path` match `pattern`? `?` is one byte but '/', `*` any of them, `**` any bytes at all; a
  * last component `**` matches the directory itself too. */
 int xo_policy_match(const char *pattern, const char *path);

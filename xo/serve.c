@@ -25,7 +25,7 @@ static const char help[] =
 	"                  " LOG_FILE "\n"
 	"  --daemon        go on in the background once ready\n"
 	"  --pidfile FILE  note the process number there\n"
-	"  --check         only read the policy, and say what is wrong with it\n\n"
+	"  --check         only read the policy, and say what is wrong with it, or hardly meant\n\n"
 	"SIGHUP loads the policy again and reopens the log; a policy with a mistake is refused\n"
 	"and the old one stays. Sessions keep the policy that they began with. SIGTERM ends\n"
 	"the sessions, then the command.\n";
@@ -208,6 +208,15 @@ static int check(const struct serve *s, const struct xo_config *c)
 	return XO_OK;
 }
 
+static void warn(const struct serve *s, const struct xo_config *c)
+{
+	char why[512];
+
+	for (size_t i = 0; i < c->count; i++)
+		if (xo_config_doubt(c, i, s->policy, why, sizeof(why)))
+			xo_fail(s->word, "warning: %s", why);
+}
+
 int xo_cmd_serve(int argc, char **argv)
 {
 	struct serve s = { .word = argv[0], .policy = XO_POLICY_FILE, .ready = -1 };
@@ -219,6 +228,7 @@ int xo_cmd_serve(int argc, char **argv)
 		return status;
 	if (!xo_config_load(&config, s.policy, why, sizeof(why)))
 		return xo_fail(s.word, "the policy is refused: %s", why);
+	warn(&s, &config);
 	if (s.check)
 		status = check(&s, &config);
 	else

@@ -24,6 +24,10 @@ struct xo_config {
 bool xo_config_load(struct xo_config *c, const char *file, char *why, size_t why_size);
 void xo_config_free(struct xo_config *c);
 
+/* What is no mistake, but hardly meant: a sentence about the i-th caller, or false. */
+bool xo_config_doubt(const struct xo_config *c, size_t i, const char *file, char *why,
+		     size_t why_size);
+
 /* Exit codes of a session's process. */
 #define XO_SESSION_DONE	     0
 #define XO_SESSION_FAILED    1	/* answered the OPEN call itself, or the session broke */

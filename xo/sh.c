@@ -57,6 +57,8 @@ static int parse(int argc, char **argv, struct request *r)
 		return status ? SH_FAILED + 1 : 1;
 	if (optind >= argc || !strcmp(argv[optind], "--"))
 		return usage_error(r->word, "name the VM to run the command against") + 1;
+	if (!xo_names(r->word, argv + optind, 1, &status))
+		return SH_FAILED + 1;
 	r->vm = argv[optind++];
 	if (optind < argc && !strcmp(argv[optind], "--"))
 		optind++;

@@ -13,7 +13,8 @@ int xo_cmd_unlink(int argc, char **argv)
 	struct xo *x;
 
 	if (xo_option(argc, argv, ":h", NULL, help, &status) == -2 ||
-	    !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status))
+	    !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status) ||
+	    !xo_names(argv[0], argv + optind, 2, &status))
 		return status;
 	x = xo_cli_open(argv[0], XO_SIDE_HOST);
 	if (!x)

@@ -177,12 +177,24 @@ static int count_reset(const struct vm *vm, struct vm_err *err)
 	return 0;
 }
 
+/* vm_options(), and what is named is a name. */
+static int name_options(int argc, char **argv, const char *usage, const char **name,
+			unsigned int *timeout)
+{
+	int status = vm_options(argc, argv, usage, name, timeout);
+	struct vm_err err;
+
+	if (status < 0 && vm_parse_name(*name, &err))
+		return vm_report(argv[0], &err, VM_EXIT_USAGE);
+	return status;
+}
+
 int vm_cmd_stop(const struct vm_conf *conf, int argc, char **argv)
 {
 	unsigned int timeout = STOP_S;
 	struct vm_err err;
 	const char *name;
-	int status = vm_options(argc, argv, stop_usage, &name, &timeout);
+	int status = name_options(argc, argv, stop_usage, &name, &timeout);
 
 	if (status >= 0)
 		return status;
@@ -193,7 +205,7 @@ int vm_cmd_kill(const struct vm_conf *conf, int argc, char **argv)
 {
 	struct vm_err err;
 	const char *name;
-	int status = vm_options(argc, argv, kill_usage, &name, NULL);
+	int status = name_options(argc, argv, kill_usage, &name, NULL);
 
 	if (status >= 0)
 		return status;
@@ -205,7 +217,7 @@ int vm_cmd_reset(const struct vm_conf *conf, int argc, char **argv)
 	struct vm_err err;
 	const char *name;
 	struct vm vm;
-	int status = vm_options(argc, argv, reset_usage, &name, NULL);
+	int status = name_options(argc, argv, reset_usage, &name, NULL);
 
 	if (status >= 0)
 		return status;
@@ -265,7 +277,7 @@ int vm_cmd_wait(const struct vm_conf *conf, int argc, char **argv)
 	unsigned int timeout = WAIT_S;
 	struct vm_err err;
 	const char *name;
-	int status = vm_options(argc, argv, wait_usage, &name, &timeout);
+	int status = name_options(argc, argv, wait_usage, &name, &timeout);
 
 	if (status >= 0)
 		return status;

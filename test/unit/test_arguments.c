@@ -120,7 +120,11 @@ static void unknown_words_are_refused(void **state)
 	wrong("unenrol", "needs the VM's name");
 	wrong("link a", "needs two VMs");
 	wrong("link a b c", "'c' is one word too many");
-	wrong("link --engine warp a b", "'warp' is no engine");
+	wrong("link --engine warp a b", "'warp' is no engine of links: exit or vmfunc");
+	/* The ABI knows it, links do not. */
+	wrong("link --engine hw a b", "'hw' is no engine of links: exit or vmfunc");
+	wrong("help frobnicate", "no command 'frobnicate'");
+	wrong("help link a b", "it takes a command");
 	wrong("link --slots 0 a b", "'0' is not a number from 1 to 64");
 	wrong("link --slots 65 a b", "'65' is not a number");
 	wrong("link --slots 1x a b", "'1x' is not a number");
@@ -132,6 +136,25 @@ static void unknown_words_are_refused(void **state)
 	wrong("doctor --host --guest", "not both");
 	wrong("serve now", "one word too many");
 	wrong("serve --daemon --policy here", "named from '/' on");
+}
+
+/* The same status and words, whatever the command; and without a device. */
+static void bad_names_are_wrong_words(void **state)
+{
+	static const char *const lines[] = { "enrol ../web",	"enrol --pid 1 ../web",
+					     "unenrol ../web",	"link ../web b",
+					     "link a ../web",	"unlink ../web b",
+					     "unlink a ../web", "ping ../web" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		wrong(lines[i], "'../web' is not a VM name: use a lower-case letter");
+}
+
+static void the_host_is_no_vm(void **state)
+{
+	refused("enrol host", "run: xo link CALLER host");
+	refused("enrol --pid 1 host", "run: xo link CALLER host");
+	refused("unenrol host", "run: xo unlink CALLER host");
 }
 
 static void help_is_no_mistake(void **state)
@@ -150,7 +173,12 @@ static void help_is_no_mistake(void **state)
 		assert_int_equal(xo(line), XO_OK);
 		assert_int_equal(strncmp(out, begin, strlen(begin)), 0);
 		assert_string_equal(err, "");
+		snprintf(line, sizeof(line), "help %s", words[i]);
+		assert_int_equal(xo(line), XO_OK);
+		assert_int_equal(strncmp(out, begin, strlen(begin)), 0);
 	}
+	assert_int_equal(xo("help"), XO_OK);
+	assert_non_null(strstr(out, "usage: xo WORD"));
 	assert_int_equal(xo("--version"), XO_OK);
 	assert_non_null(strstr(out, "revision"));
 }
@@ -166,7 +194,6 @@ static void without_a_device_the_sentence_says_what_to_load(void **state)
 		refused(lines[i], "modprobe crossover");
 		assert_string_equal(out, "");
 	}
-	refused("enrol ../web", "'../web' is not a VM name");
 	refused("enrol no-such-vm", "was started by `xo vm start`");
 }
 
@@ -204,12 +231,20 @@ static void serve_takes_a_policy_whole_or_not_at_all(void **state)
 	fflush(f);
 	assert_int_equal(xo(line), XO_OK);
 	assert_non_null(strstr(out, "1 caller, no mistakes"));
+	assert_string_equal(err, "");
+	fputs("caller db { user root; deny calls all; allow all /** }\n", f);
+	fflush(f);
+	assert_int_equal(xo(line), XO_OK);
+	assert_non_null(strstr(out, "2 callers, no mistakes"));
+	assert_non_null(strstr(err, "warning: "));
+	assert_non_null(strstr(err, "policy:2: caller 'db' is let in, but allowed no call: add"));
+	assert_null(strstr(err, "'mgr'"));
 	fputs("caller web { user nobody-of-that-name }\n", f);
 	fflush(f);
-	refused(line, "policy:2: user 'nobody-of-that-name' of caller 'web': not in /etc/passwd");
+	refused(line, "policy:3: user 'nobody-of-that-name' of caller 'web': not in /etc/passwd");
 	fputs("caller x {}\n", f);
 	fclose(f);
-	refused(line, "policy:3: the block of caller 'x' names no 'user'");
+	refused(line, "policy:4: the block of caller 'x' names no 'user'");
 	if (access("/dev/crossover", F_OK) == 0)
 		return;
 	f = fopen(path, "w");
@@ -236,6 +271,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unknown_words_are_refused),
+		cmocka_unit_test(bad_names_are_wrong_words),
+		cmocka_unit_test(the_host_is_no_vm),
 		cmocka_unit_test(help_is_no_mistake),
 		cmocka_unit_test(without_a_device_the_sentence_says_what_to_load),
 		cmocka_unit_test(a_full_disk_is_not_success),

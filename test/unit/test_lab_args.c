@@ -140,12 +140,23 @@ static void memory_grows_with_the_vms(void **state)
 	assert_true(lab_memory(&o) >= LAB_HOST_MEMORY + 192 + 256);
 }
 
+static void help_may_stand_anywhere_before_the_script(void **state)
+{
+	assert_int_equal(PARSE("run", "--help"), 0);
+	assert_true(o.help);
+	assert_int_equal(PARSE("up", "--vm", "web", "-h"), 0);
+	assert_true(o.help);
+	assert_int_equal(PARSE("run", "s", "--help"), 0);
+	assert_false(o.help);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vms_have_names_memory_and_cpus),
 		cmocka_unit_test(bad_vms_are_refused),
 		cmocka_unit_test(kernels_are_versions),
+		cmocka_unit_test(help_may_stand_anywhere_before_the_script),
 		cmocka_unit_test(puts_have_a_source_and_an_absolute_target),
 		cmocka_unit_test(words_after_the_script_are_its_own),
 		cmocka_unit_test(wrong_words_are_refused),
