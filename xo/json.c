@@ -80,6 +80,24 @@ void xo_json_bool(json_object *o, const char *key, bool value)
 		put(o, key, json_object_new_boolean(value));
 }
 
+void xo_put_text(struct xo_table *t, json_object *o, const char *key, const char *value)
+{
+	xo_cell(t, "%s", value);
+	xo_json_string(o, key, value);
+}
+
+void xo_put_number(struct xo_table *t, json_object *o, const char *key, uint64_t value)
+{
+	xo_cell(t, "%llu", (unsigned long long)value);
+	xo_json_number(o, key, value);
+}
+
+void xo_put_signed(struct xo_table *t, json_object *o, const char *key, int64_t value)
+{
+	xo_cell(t, "%lld", (long long)value);
+	xo_json_signed(o, key, value);
+}
+
 void xo_json_print(json_object *root)
 {
 	if (!root)

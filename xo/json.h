@@ -18,6 +18,11 @@ void xo_json_number(json_object *o, const char *key, uint64_t value);
 void xo_json_signed(json_object *o, const char *key, int64_t value);
 void xo_json_bool(json_object *o, const char *key, bool value);
 
+/* One column in both forms: a cell of the table, and `key` of the object. */
+void xo_put_text(struct xo_table *t, json_object *o, const char *key, const char *value);
+void xo_put_number(struct xo_table *t, json_object *o, const char *key, uint64_t value);
+void xo_put_signed(struct xo_table *t, json_object *o, const char *key, int64_t value);
+
 /* Print it on stdout and free it. */
 void xo_json_print(json_object *root);
 

@@ -34,18 +34,13 @@ static int list_vms(struct xo *x, json_object *out)
 	while ((err = xo_next_vm(x, &vm)) > 0) {
 		json_object *o = xo_json_add(out);
 
-		xo_json_string(o, "name", vm.name);
-		xo_json_number(o, "wid", vm.wid);
-		xo_json_signed(o, "pid", vm.pid);
 		xo_json_bool(o, "up", vm.up);
-		xo_json_number(o, "links", vm.links);
-		xo_json_number(o, "worlds", vm.worlds);
-		xo_cell(&t, "%s", vm.name);
-		xo_cell(&t, "%llu", (unsigned long long)vm.wid);
-		xo_cell(&t, "%d", vm.pid);
+		xo_put_text(&t, o, "name", vm.name);
+		xo_put_number(&t, o, "wid", vm.wid);
+		xo_put_signed(&t, o, "pid", vm.pid);
 		xo_cell(&t, "%s", vm.up ? "up" : "down");
-		xo_cell(&t, "%u", vm.links);
-		xo_cell(&t, "%u", vm.worlds);
+		xo_put_number(&t, o, "links", vm.links);
+		xo_put_number(&t, o, "worlds", vm.worlds);
 	}
 	xo_table_finish(&t, !out, "no VM is enrolled (xo enrol NAME)");
 	return err;
@@ -61,22 +56,15 @@ static int list_links(struct xo *x, json_object *out)
 	while ((err = xo_next_link(x, &l)) > 0) {
 		json_object *o = xo_json_add(out);
 
-		xo_json_number(o, "id", l.id);
-		xo_json_string(o, "caller", l.caller);
-		xo_json_string(o, "callee", l.callee);
 		xo_json_number(o, "caller_wid", l.caller_wid);
 		xo_json_number(o, "callee_wid", l.callee_wid);
-		xo_json_string(o, "engine", xo_engine_name(l.engine));
-		xo_json_number(o, "slots", l.slots);
-		xo_json_number(o, "busy", l.busy);
-		xo_json_number(o, "calls", l.calls);
-		xo_cell(&t, "%llu", (unsigned long long)l.id);
-		xo_cell(&t, "%s", l.caller);
-		xo_cell(&t, "%s", l.callee);
-		xo_cell(&t, "%u", l.slots);
-		xo_cell(&t, "%s", xo_engine_name(l.engine));
-		xo_cell(&t, "%llu", (unsigned long long)l.busy);
-		xo_cell(&t, "%llu", (unsigned long long)l.calls);
+		xo_put_number(&t, o, "id", l.id);
+		xo_put_text(&t, o, "caller", l.caller);
+		xo_put_text(&t, o, "callee", l.callee);
+		xo_put_number(&t, o, "slots", l.slots);
+		xo_put_text(&t, o, "engine", xo_engine_name(l.engine));
+		xo_put_number(&t, o, "busy", l.busy);
+		xo_put_number(&t, o, "calls", l.calls);
 	}
 	xo_table_finish(&t, !out, "no link (xo link CALLER CALLEE)");
 	return err;
@@ -92,20 +80,14 @@ static int list_services(struct xo *x, json_object *out)
 	while ((err = xo_next_service(x, &s)) > 0) {
 		json_object *o = xo_json_add(out);
 
-		xo_json_number(o, "id", s.id);
-		xo_json_string(o, "vm", s.vm);
-		xo_json_string(o, "name", s.name);
-		xo_json_signed(o, "claimed_pid", s.pid);
-		xo_json_number(o, "pages", s.pages);
 		xo_json_number(o, "grants", s.grants);
-		xo_json_number(o, "connections", s.info.connections);
 		xo_json_bool(o, "live", s.info.live);
-		xo_cell(&t, "%llu", (unsigned long long)s.id);
-		xo_cell(&t, "%s", s.vm);
-		xo_cell(&t, "%s", s.name);
-		xo_cell(&t, "%d", s.pid);
-		xo_cell(&t, "%u", s.pages);
-		xo_cell(&t, "%llu", (unsigned long long)s.info.connections);
+		xo_put_number(&t, o, "id", s.id);
+		xo_put_text(&t, o, "vm", s.vm);
+		xo_put_text(&t, o, "name", s.name);
+		xo_put_signed(&t, o, "claimed_pid", s.pid);
+		xo_put_number(&t, o, "pages", s.pages);
+		xo_put_number(&t, o, "connections", s.info.connections);
 		xo_cell(&t, "%s", s.info.live ? "live" : "revoked");
 	}
 	xo_table_finish(&t, !out, "no service for the engine vmfunc");
@@ -122,14 +104,10 @@ static int list_worlds(struct xo *x, json_object *out)
 	while ((err = xo_next_world(x, &w)) > 0) {
 		json_object *o = xo_json_add(out);
 
-		xo_json_number(o, "wid", w.wid);
-		xo_json_string(o, "vm", w.vm);
-		xo_json_string(o, "kind", kind_name(w.kind));
-		xo_json_signed(o, "claimed_pid", w.pid);
-		xo_cell(&t, "%llu", (unsigned long long)w.wid);
-		xo_cell(&t, "%s", w.vm);
-		xo_cell(&t, "%s", kind_name(w.kind));
-		xo_cell(&t, "%d", w.pid);
+		xo_put_number(&t, o, "wid", w.wid);
+		xo_put_text(&t, o, "vm", w.vm);
+		xo_put_text(&t, o, "kind", kind_name(w.kind));
+		xo_put_signed(&t, o, "claimed_pid", w.pid);
 	}
 	xo_table_finish(&t, !out, "no world");
 	return err;
@@ -174,20 +152,13 @@ static int list_guest(struct xo *x, json_object *root)
 	while ((err = xo_next_guest_link(x, &l)) > 0) {
 		json_object *o = xo_json_add(out);
 
-		xo_json_number(o, "id", l.id);
-		xo_json_string(o, "role", role_name(l.role));
-		xo_json_string(o, "peer", l.peer);
-		xo_json_number(o, "peer_wid", l.peer_wid);
-		xo_json_string(o, "engine", xo_engine_name(l.engine));
-		xo_json_number(o, "slots", l.slots);
-		xo_json_number(o, "sessions", l.sessions);
-		xo_cell(&t, "%llu", (unsigned long long)l.id);
-		xo_cell(&t, "%s", role_name(l.role));
-		xo_cell(&t, "%s", l.peer);
-		xo_cell(&t, "%llu", (unsigned long long)l.peer_wid);
-		xo_cell(&t, "%s", xo_engine_name(l.engine));
-		xo_cell(&t, "%u", l.slots);
-		xo_cell(&t, "%u", l.sessions);
+		xo_put_number(&t, o, "id", l.id);
+		xo_put_text(&t, o, "role", role_name(l.role));
+		xo_put_text(&t, o, "peer", l.peer);
+		xo_put_number(&t, o, "peer_wid", l.peer_wid);
+		xo_put_text(&t, o, "engine", xo_engine_name(l.engine));
+		xo_put_number(&t, o, "slots", l.slots);
+		xo_put_number(&t, o, "sessions", l.sessions);
 	}
 	xo_table_finish(&t, !out, "no link");
 	return err;

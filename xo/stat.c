@@ -15,32 +15,13 @@ static const char help[] =
 	"the router does not know are refused with ENOSYS and named. Needs root.\n\n"
 	"  --json  the same as one JSON object, for programs\n";
 
-/* One column: its key in JSON, its value. */
-struct number {
-	const char *key;
-	uint64_t value;
-};
-
-static void numbers(struct xo_table *t, json_object *o, const struct number *n, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		xo_cell(t, "%llu", (unsigned long long)n[i].value);
-		xo_json_number(o, n[i].key, n[i].value);
-	}
-}
-
-static void text(struct xo_table *t, json_object *o, const char *key, const char *value)
-{
-	xo_cell(t, "%s", value);
-	xo_json_string(o, key, value);
-}
-
 /* The last fault of a service: what it did, and where. */
 static void fault(struct xo_table *t, json_object *o, uint64_t code)
 {
 	static const char *const names[] = { "-",	"memory",      "exception", "opcode",
 					     "syscall", "instruction", "gate" };
-	uint64_t kind = code >> 56, rip = code & (UINT64_MAX >> 8);
+	/* As xo_conn_fault() has it: canonical, bit 55 goes on. */
+	uint64_t kind = code >> 56, rip = (uint64_t)((int64_t)(code << 8) >> 8);
 	const char *name = kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
 
 	if (code)
@@ -63,19 +44,20 @@ static int stat_links(struct xo *x, json_object *out)
 	xo_row(&t, "CALLER", "CALLEE", "ENGINE", "CALLS", "OK", "ERRORS", "HOSTDOWN", "CANCELLED",
 	       "REFUSED", "EXITS", "INTERRUPTS", "BUSY");
 	while ((err = xo_next_link(x, &l)) > 0) {
-		const struct number n[] = {
-			{ "calls", l.calls },	      { "ok", l.ok },
-			{ "errors", l.errors },	      { "hostdown", l.hostdown },
-			{ "cancelled", l.cancelled }, { "refused", l.refused },
-			{ "exits", l.exits },	      { "interrupts", l.interrupts },
-			{ "busy", l.busy },
-		};
 		json_object *o = xo_json_add(out);
 
-		text(&t, o, "caller", l.caller);
-		text(&t, o, "callee", l.callee);
-		text(&t, o, "engine", xo_engine_name(l.engine));
-		numbers(&t, o, n, 9);
+		xo_put_text(&t, o, "caller", l.caller);
+		xo_put_text(&t, o, "callee", l.callee);
+		xo_put_text(&t, o, "engine", xo_engine_name(l.engine));
+		xo_put_number(&t, o, "calls", l.calls);
+		xo_put_number(&t, o, "ok", l.ok);
+		xo_put_number(&t, o, "errors", l.errors);
+		xo_put_number(&t, o, "hostdown", l.hostdown);
+		xo_put_number(&t, o, "cancelled", l.cancelled);
+		xo_put_number(&t, o, "refused", l.refused);
+		xo_put_number(&t, o, "exits", l.exits);
+		xo_put_number(&t, o, "interrupts", l.interrupts);
+		xo_put_number(&t, o, "busy", l.busy);
 	}
 	xo_table_finish(&t, !out, "no link (xo link CALLER CALLEE)");
 	return err;
@@ -89,18 +71,15 @@ static int stat_vms(struct xo *x, json_object *out)
 
 	xo_row(&t, "VM", "EXITS", "HYPERCALLS", "REFUSED", "INTERRUPTS", "PINNED-PAGES", "HELLOS");
 	while ((err = xo_next_vm(x, &vm)) > 0) {
-		const struct number n[] = {
-			{ "exits", vm.exits },
-			{ "hypercalls", vm.hypercalls },
-			{ "refused", vm.refused },
-			{ "interrupts", vm.interrupts },
-			{ "pinned_pages", vm.pinned_pages },
-			{ "hellos", vm.incarnation },
-		};
 		json_object *o = xo_json_add(out);
 
-		text(&t, o, "name", vm.name);
-		numbers(&t, o, n, 6);
+		xo_put_text(&t, o, "name", vm.name);
+		xo_put_number(&t, o, "exits", vm.exits);
+		xo_put_number(&t, o, "hypercalls", vm.hypercalls);
+		xo_put_number(&t, o, "refused", vm.refused);
+		xo_put_number(&t, o, "interrupts", vm.interrupts);
+		xo_put_number(&t, o, "pinned_pages", vm.pinned_pages);
+		xo_put_number(&t, o, "hellos", vm.incarnation);
 	}
 	xo_table_finish(&t, !out, "no VM is enrolled (xo enrol NAME)");
 	return err;
@@ -115,16 +94,16 @@ static int stat_services(struct xo *x, json_object *out)
 	xo_row(&t, "VM", "SERVICE", "CALLS-CLAIMED", "INTERRUPTS", "RESTARTS", "FAULTS",
 	       "REVOCATIONS", "REVIVALS", "LAST-FAULT");
 	while ((err = xo_next_service(x, &s)) > 0) {
-		const struct number n[] = {
-			{ "calls_claimed", s.info.calls },     { "interrupts", s.info.interrupts },
-			{ "restarts", s.info.restarts },       { "faults", s.info.faults },
-			{ "revocations", s.info.revocations }, { "revivals", s.info.revivals },
-		};
 		json_object *o = xo_json_add(out);
 
-		text(&t, o, "vm", s.vm);
-		text(&t, o, "name", s.name);
-		numbers(&t, o, n, 6);
+		xo_put_text(&t, o, "vm", s.vm);
+		xo_put_text(&t, o, "name", s.name);
+		xo_put_number(&t, o, "calls_claimed", s.info.calls);
+		xo_put_number(&t, o, "interrupts", s.info.interrupts);
+		xo_put_number(&t, o, "restarts", s.info.restarts);
+		xo_put_number(&t, o, "faults", s.info.faults);
+		xo_put_number(&t, o, "revocations", s.info.revocations);
+		xo_put_number(&t, o, "revivals", s.info.revivals);
 		fault(&t, o, s.info.fault);
 	}
 	xo_table_finish(&t, !out, "no service for the engine vmfunc");
@@ -140,22 +119,18 @@ static int stat_conns(struct xo *x, json_object *out)
 	xo_row(&t, "CALLER", "CALLEE", "SERVICE", "PID", "SLOTS", "CALLS-CLAIMED", "INTERRUPTS",
 	       "RESTARTS", "STATE");
 	while ((err = xo_next_conn(x, &c)) > 0) {
-		const struct number n[] = {
-			{ "slots", c.slots },
-			{ "calls_claimed", c.info.calls },
-			{ "interrupts", c.info.interrupts },
-			{ "restarts", c.info.restarts },
-		};
 		json_object *o = xo_json_add(out);
 
 		xo_json_number(o, "id", c.id);
 		xo_json_number(o, "link", c.link);
-		text(&t, o, "caller", c.caller);
-		text(&t, o, "callee", c.callee);
-		text(&t, o, "service", c.name);
-		xo_cell(&t, "%d", c.pid);
-		xo_json_signed(o, "claimed_pid", c.pid);
-		numbers(&t, o, n, 4);
+		xo_put_text(&t, o, "caller", c.caller);
+		xo_put_text(&t, o, "callee", c.callee);
+		xo_put_text(&t, o, "service", c.name);
+		xo_put_signed(&t, o, "claimed_pid", c.pid);
+		xo_put_number(&t, o, "slots", c.slots);
+		xo_put_number(&t, o, "calls_claimed", c.info.calls);
+		xo_put_number(&t, o, "interrupts", c.info.interrupts);
+		xo_put_number(&t, o, "restarts", c.info.restarts);
 		xo_json_number(o, "faults", c.info.faults);
 		xo_json_bool(o, "live", c.info.live);
 		xo_cell(&t, "%s", c.info.live ? "live" : "stopped");
@@ -195,18 +170,15 @@ static int stat_guest_links(struct xo *x, json_object *out)
 
 	xo_row(&t, "PEER", "THIS-VM-IS", "ENGINE", "CALLS", "ERRORS", "BYTES", "SESSIONS");
 	while ((err = xo_next_guest_link(x, &l)) > 0) {
-		const struct number n[] = {
-			{ "calls", l.calls },
-			{ "errors", l.errors },
-			{ "bytes", l.bytes },
-			{ "sessions", l.sessions },
-		};
 		json_object *o = xo_json_add(out);
 
-		text(&t, o, "peer", l.peer);
-		text(&t, o, "role", l.role == XO_ROLE_CALLER ? "caller" : "callee");
-		text(&t, o, "engine", xo_engine_name(l.engine));
-		numbers(&t, o, n, 4);
+		xo_put_text(&t, o, "peer", l.peer);
+		xo_put_text(&t, o, "role", l.role == XO_ROLE_CALLER ? "caller" : "callee");
+		xo_put_text(&t, o, "engine", xo_engine_name(l.engine));
+		xo_put_number(&t, o, "calls", l.calls);
+		xo_put_number(&t, o, "errors", l.errors);
+		xo_put_number(&t, o, "bytes", l.bytes);
+		xo_put_number(&t, o, "sessions", l.sessions);
 	}
 	xo_table_finish(&t, !out, "no link");
 	return err;
@@ -238,18 +210,15 @@ static int stat_routes(struct xo *x, json_object *out)
 
 	xo_row(&t, "SYSTEM-CALL", "LOCAL", "REMOTE", "ENOSYS", "ERRORS");
 	while ((err = xo_next_route(x, &s)) > 0) {
-		const struct number n[] = {
-			{ "local", s.local },
-			{ "remote", s.remote },
-			{ "enosys", s.enosys },
-			{ "errors", s.errors },
-		};
 		const char *name = xo_call_name(s.nr);
 		json_object *o = xo_json_add(out);
 
 		xo_json_number(o, "nr", s.nr);
-		text(&t, o, "name", name ? name : "?");
-		numbers(&t, o, n, 4);
+		xo_put_text(&t, o, "name", name ? name : "?");
+		xo_put_number(&t, o, "local", s.local);
+		xo_put_number(&t, o, "remote", s.remote);
+		xo_put_number(&t, o, "enosys", s.enosys);
+		xo_put_number(&t, o, "errors", s.errors);
 		if (s.enosys && refused_count < XO_CALLS_MAX)
 			refused[refused_count++] = s.nr;
 	}
