@@ -163,6 +163,7 @@ static int open_service(struct xo *x, struct xo_conn *c, const char *vm, const c
 {
 	struct xo_g_connect req = { .revision = XO_ABI_REVISION };
 	int err = xo_put_name(x, req.callee, vm);
+	bool host = !err && !strcmp(vm, XO_HOST_NAME);
 
 	if (err)
 		return err;
@@ -180,8 +181,8 @@ static int open_service(struct xo *x, struct xo_conn *c, const char *vm, const c
 		return 0;
 	err = -errno;
 	if (err == -ECONNREFUSED)
-		return xo_err_set(x, err, "%s '%s' offers no service '%s': start its owner there",
-				  strcmp(vm, XO_HOST_NAME) ? "VM" : "the host", vm, service);
+		return xo_err_set(x, err, "%s%s%s offers no service '%s': start its owner there",
+				  host ? "the " : "VM '", vm, host ? "" : "'", service);
 	if (err == -EACCES)
 		return xo_err_set(x, err, "the owner of service '%s' in VM '%s' refuses this VM",
 				  service, vm);
