@@ -181,6 +181,14 @@ void xo_board_refresh(void)
 	spin_unlock_irq(&xo.lock);
 }
 
+void xo_board_sync(void)
+{
+	mutex_lock(&xo.host);
+	if (xo.board && !READ_ONCE(xo.lost))
+		xo_board_refresh();
+	mutex_unlock(&xo.host);
+}
+
 static void board_work(struct work_struct *work)
 {
 	mutex_lock(&xo.host);
