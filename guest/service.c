@@ -157,9 +157,14 @@ void xo_service_grant(struct xo_stub *s)
 		.slot = s->buffer,
 	};
 	bool dead;
+	int ret;
 
-	/* Without, its calls go over `exit`. */
-	if (!s->service || xo_request(&req))
+	if (!s->service)
+		return;
+	ret = xo_request(&req);
+	/* Without, its calls go over `exit`. What timed out may be granted yet, and is taken back as
+	 * any is. */
+	if (ret && ret != -ETIMEDOUT)
 		return;
 	spin_lock_irq(&xo.lock);
 	dead = s->dead;
