@@ -62,7 +62,7 @@ const struct xo_command *xo_command_find(__u32 nr, __u32 cmd)
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (commands[i].nr == nr && commands[i].cmd == cmd)
 			return &commands[i];
-	return 0;
+	return NULL;
 }
 
 #define XO_LOCAL_PATH(path)   { path, sizeof(path) - 1, 0 },

@@ -227,7 +227,7 @@ static long call_vector(struct file *session, struct routed *q, bool write, cons
 		return ret;
 	for (i = 0; i < iter.nr_segs; i++) {
 		const struct iovec *v = &iter.iov[i];
-		u64 one[XO_SYSCALL_ARGS] = { args[0], (u64)v->iov_base, v->iov_len };
+		u64 one[XO_SYSCALL_ARGS] = { args[0], (__force u64)v->iov_base, v->iov_len };
 
 		if (!v->iov_len && i + 1 < iter.nr_segs)
 			continue;

@@ -106,7 +106,7 @@ static __poll_t poll(struct file *file, struct poll_table_struct *pt)
 {
 	struct remote *r = file->private_data;
 	struct pollfd ask = { .fd = r->fd,
-			      .events = (s16)demangle_poll(poll_requested_events(pt)) };
+			      .events = (s16)mangle_poll(poll_requested_events(pt)) };
 	struct xo_call c = {
 		.args = { 0, 1, 0 }, .fill = poll_fill, .drain = poll_drain, .ctx = &ask
 	};
@@ -117,7 +117,7 @@ static __poll_t poll(struct file *file, struct poll_table_struct *pt)
 	if (ret < 0 && ret != -EINTR)
 		return EPOLLERR;
 	if (ret > 0 && ask.revents)
-		return mangle_poll((u16)ask.revents);
+		return demangle_poll((u16)ask.revents);
 	if (waitqueue_active(&r->wait))
 		mod_delayed_work(system_wq, &r->again, msecs_to_jiffies(POLL_AGAIN_MS));
 	return 0;

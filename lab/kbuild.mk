@@ -21,7 +21,11 @@ $(FETCHED): lab/fetch.sh lab/apt.sh $(addprefix lab/packages.,headers tools syst
 
 lab-fetch: $(FETCHED)   ## download and unpack the Debian packages that the lab is made of
 
-.PHONY: lab-fetch
+sparse: $(GATE)/gate_blob.h | $(FETCHED)    ## look at the modules with sparse
+	@for m in crossover:host crossover_guest:guest; do echo "  SPARSE  $$m"; \
+		SPARSE=1 MAKE="$(MAKE)" LD_LIBRARY_PATH=$(TOOLS_LIB) lab/kmod.sh $(B) $${m%%:*} $${m##*:}; done
+
+.PHONY: lab-fetch sparse
 
 define xo_kmod
 XO_KMODS += $(B)/ko/$(1).ko

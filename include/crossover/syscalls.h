@@ -10,6 +10,9 @@
 #define CROSSOVER_SYSCALLS_H
 
 #include <linux/types.h>
+#ifndef __KERNEL__
+#include <stddef.h>
+#endif
 
 #define XO_SYSCALLS	512 /* system call numbers that the table can name: 0 to 511 */
 #define XO_SYSCALL_ARGS 6
@@ -105,7 +108,7 @@ extern const struct xo_syscall xo_syscall_table[XO_SYSCALLS];
 /* The table's line for a number, or NULL. */
 static inline const struct xo_syscall *xo_syscall_find(__u64 nr)
 {
-	return nr < XO_SYSCALLS && xo_syscall_table[nr].name ? &xo_syscall_table[nr] : 0;
+	return nr < XO_SYSCALLS && xo_syscall_table[nr].name ? &xo_syscall_table[nr] : NULL;
 }
 
 /* The line for a command of ioctl (16) or fcntl (72), or NULL: ENOTTY or EINVAL. */
