@@ -37,16 +37,17 @@ gate_resume:				/* the slot has been taken by this caller since its call */
 	mov	ebx, 1
 	jmp	1f
 gate_taken:
-	xor	eax, eax
-	mov	edx, XO_GATE_TAKEN
+	or	rdx, XO_GATE_TAKEN	/* 64 bits: nobody away can answer that, see gate_mine */
 	ret
 
 	.org	XO_GATE_ENTRY, 0xcc
 gate_entry:
-	lock bts dword ptr [rip + save_taken], BIT_0
-	REX jc	gate_taken
-	push	rbx
-	xor	ebx, ebx
+	rdfsbase r11			/* 3.11: the claim tells whose call it is, and its FS base */
+	xor	eax, eax
+	lock cmpxchg [rip + save_fs], r11
+	REX jnz	gate_taken
+	rex push rbx
+	xor	rbx, rbx
 1:	push	r12
 	push	r13
 	push	r14
@@ -54,10 +55,8 @@ gate_entry:
 	push	rbp
 	mov	r10, rcx		/* argument 4, as for a system call: ecx is VMFUNC's */
 	mov	[rip + save_rsp], rsp
-	rdfsbase rax			/* 3.11: the service may change these four */
-	mov	[rip + save_fs], rax
-	rdgsbase rax
-	mov	[rip + save_gs], rax
+	rdgsbase r11			/* as are these three, the service may change it */
+	mov	[rip + save_gs], r11
 	rex fnstcw [rip + save_fcw]
 	rex stmxcsr [rip + save_mxcsr]
 gate_restart:				/* the host comes back here while nothing has happened */
@@ -72,7 +71,7 @@ gate_in:
 	mov	rax, [rip + const_svc]
 	mov	[rip + list_svc], rax
 
-	REX mov	ecx, cs			/* 3.6: EPT cannot tell rings apart */
+	mov	ecx, cs			/* 3.6: EPT cannot tell rings apart */
 	cmp	ecx, XO_USER_CS
 	jne	gate_bad
 
@@ -121,15 +120,16 @@ gate_mine:				/* ...here: from now on a signal handler finds all in order */
 	rex ldmxcsr [rip + save_mxcsr]
 	inc	qword ptr [rip + save_calls]
 	{load} mov rax, rdx
-	mov	edx, esi
-	test	esi, esi
-	setnz	[rip + save_taken]	/* OK frees the slot; ORDER: last, another thread may be next */
-	rex pop	rbp
+	rex mov	edx, esi		/* 32 bits, so never XO_GATE_TAKEN */
+	test	edx, edx
+	jnz	1f
+	mov	[rip + save_fs], rdx	/* OK frees the slot; ORDER: last, another thread may be next */
+1:	rex pop	rbp
 	pop	r15
 	pop	r14
 	pop	r13
 	pop	r12
-	pop	rbx
+	rex pop	rbx
 	ret
 
 gate_bad:				/* away VMCALL always exits, and the host ends the call */

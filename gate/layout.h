@@ -10,7 +10,6 @@
 
 #define VMFUNC .byte 0x0f, 0x01, 0xd4
 #define REX    .byte 0x40;  /* a prefix without effect; see gate.S */
-#define BIT_0  0xe0	    /* as BTS takes it, modulo 32 */
 
 #define XO_INDEX_GATE 1	    /* entries of the EPTP list; home is 0 */
 #define XO_INDEX_SVC  2
@@ -27,7 +26,6 @@
 	FIELD	vcpu_home, \text + XO_GATE_VCPU + XO_VCPU_HOME
 	FIELD	list_home, \text + XO_GATE_LIST + XO_LIST_HOME
 	FIELD	list_svc, \text + XO_GATE_LIST + XO_LIST_SVC
-	FIELD	save_taken, \text + XO_GATE_SAVE + XO_SAVE_TAKEN
 	FIELD	save_rsp, \text + XO_GATE_SAVE + XO_SAVE_RSP
 	FIELD	save_fs, \text + XO_GATE_SAVE + XO_SAVE_FS
 	FIELD	save_gs, \text + XO_GATE_SAVE + XO_SAVE_GS

@@ -13,6 +13,8 @@
  *	rt_enter .. rt_acq	nothing has happened; at rt_acq ZF decides
  *	rt_own .. rt_free	the slot is taken: the registers are half a call
  *	rt_free			the result stands
+ *	rt_closed .. rt_closed_free	the slot is taken, and the call will not be begun
+ *	rt_closed_free		REVOKED stands
  *	rt_slow .. rt_racq	nothing has happened; at rt_racq ZF decides
  *	rt_load .. rt_load_end	half-loaded: the saved registers stand
  *	rt_busy, rt_nores, rt_end	the end of those two ranges is known: BUSY, NORES
@@ -20,6 +22,7 @@
 #include "layout.h"
 
 	.globl	rt_enter, rt_acq, rt_own, rt_bad, rt_call, rt_free, rt_slow, rt_racq, rt_load
+	.globl	rt_closed, rt_closed_free
 	.globl	rt_bad_load, rt_load_end, rt_busy, rt_nores, rt_end
 
 	/* The initial state of all vector and x87 registers; EDX needs no value, XCR0 ends at bit 31 */
@@ -81,6 +84,13 @@ rt_call:
 	xor	r11d, r11d
 	mov	qword ptr [rip + ssa_busy], 0
 rt_free:
+	jmp	gate_leave
+
+rt_closed:				/* visit_entry leads here while calls may end and none begin */
+	mov	esi, XO_GATE_REVOKED
+	xor	edx, edx
+	mov	qword ptr [rip + ssa_busy], 0
+rt_closed_free:
 	jmp	gate_leave
 
 rt_slow:				/* taken: by the call to be resumed, or by another */

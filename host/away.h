@@ -135,6 +135,8 @@ struct xo_process *xo_process_find(struct xo_gate_vm *gate, u64 cr3); /* under R
 u64 xo_gate_map(struct xo_vm *vm, const void *page, u64 rights, u32 *index);
 void xo_gate_unmap(struct xo_vm *vm, u32 index);
 extern u64 *xo_text_page, *xo_rt_gpr_page, *xo_rt_vector_page;
+/* Of the runtime that the image's service contexts have. */
+const struct xo_rt_labels *xo_labels_of(const struct xo_image *image);
 
 /* ------------------------------------------------------------------ conn.c */
 
@@ -145,9 +147,7 @@ struct xo_ssa {
 };
 
 struct xo_gate_saved { /* XO_SAVE_*, hostile */
-	u8 taken;
-	u8 pad[7];
-	u64 rsp, fs, gs, calls;
+	u64 unused, rsp, fs, gs, calls;
 };
 
 struct xo_gslot {

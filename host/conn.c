@@ -11,6 +11,7 @@
 #include <linux/hashtable.h>
 #include <linux/log2.h>
 #include <linux/slab.h>
+#include "gate_blob.h"
 
 static DEFINE_HASHTABLE(slots_by_eptp, 8);
 
@@ -135,7 +136,6 @@ static void tell_visit(struct xo_gslot *slot, const struct xo_conn_spec *spec)
 	u8 *page = (u8 *)slot->visit;
 	struct xo_visit *visit = (struct xo_visit *)(page + XO_VISIT_PUBLIC);
 
-	*(u64 *)(page + XO_VISIT_ENTRY) = slot->conn->image->entry;
 	*(u32 *)(page + XO_VISIT_XINIT + XSAVE_MXCSR) = MXCSR_DEFAULT;
 	visit->wid = spec->caller_wid;
 	visit->buffer = (void *)((slot->va & ~(u64)(XO_GATE_CONN_SIZE - 1)) + XO_GATE_BUFFER);
@@ -233,12 +233,23 @@ static void set_slot(struct xo_gslot *slot, bool open)
 	WRITE_ONCE(slot->constants[XO_CONST_SVC / 8], open ? slot->eptp : 0);
 }
 
+/* Do calls begin in it? If not, the runtime turns back who enters, and who is inside goes on. */
+static void admit(struct xo_gslot *slot, bool calls)
+{
+	const struct xo_image *image = slot->conn->image;
+	u64 closed = slot->va + XO_GATE_RT + xo_labels_of(image)->closed;
+
+	WRITE_ONCE(slot->visit[XO_VISIT_ENTRY / 8], calls ? image->entry : closed);
+}
+
 void xo_conn_start(struct xo_conn *conn)
 {
 	u32 i;
 
-	for (i = 0; i < conn->slots; i++)
+	for (i = 0; i < conn->slots; i++) {
+		admit(&conn->slot[i], true);
 		set_slot(&conn->slot[i], true);
+	}
 }
 
 void xo_conn_stop(struct xo_conn *conn)
@@ -253,9 +264,11 @@ void xo_conn_stop_idle(struct xo_conn *conn)
 {
 	u32 i;
 
-	for (i = 0; i < conn->slots; i++)
+	for (i = 0; i < conn->slots; i++) {
+		admit(&conn->slot[i], false);
 		if (!READ_ONCE(conn->slot[i].ssa->busy))
 			set_slot(&conn->slot[i], false);
+	}
 }
 
 bool xo_conn_busy(struct xo_conn *conn, bool open)

@@ -15,7 +15,7 @@
  * and less, since each look costs every processor an interrupt, and a service can hold it up. */
 #define DRAIN_FIRST msecs_to_jiffies(20)
 #define DRAIN_LAST  (2 * HZ)
-#define DRAIN_LOOKS 500 /* at first; a caller that calls all the time is seldom found outside */
+#define DRAIN_LOOKS 50 /* at first */
 
 /* By the engine's connection, since that is what home.c knows. */
 static DEFINE_HASHTABLE(by_conn, 8);

@@ -23,6 +23,11 @@
 static LIST_HEAD(text_pages);
 u64 *xo_text_page, *xo_rt_gpr_page, *xo_rt_vector_page;
 
+const struct xo_rt_labels *xo_labels_of(const struct xo_image *image)
+{
+	return image->flags & XO_SERVICE_GPR ? &xo_rt_labels[0] : &xo_rt_labels[1];
+}
+
 /* ------------------------------------------------------------------ text */
 
 static u64 *text(const void *bytes, size_t size)

@@ -154,11 +154,6 @@ static bool from_ring0(void)
 	return !VMX_AR_DPL(xo_vmread(GUEST_SS_AR_BYTES));
 }
 
-static const struct xo_rt_labels *labels_of(const struct xo_gslot *slot)
-{
-	return slot->conn->image->flags & XO_SERVICE_GPR ? &xo_rt_labels[0] : &xo_rt_labels[1];
-}
-
 /* ------------------------------------------------------------------ the ends of an exit while away
  */
 
@@ -245,12 +240,54 @@ static u64 fault_kind(const struct away *a)
 	}
 }
 
-/* Where it happened: SYSCALL leaves the address behind it in RCX. */
+/* Where it happened: SYSCALL leaves the address behind it in RCX, SYSENTER (0: unknown) nowhere. */
 static u64 fault_rip(const struct away *a, u64 kind)
 {
-	u64 rip = kind == XO_GATE_FAULT_SYSCALL ? a->vcpu->arch.regs[VCPU_REGS_RCX] - 2 : a->rip;
+	u64 rip = a->rip;
 
+	if (kind == XO_GATE_FAULT_SYSCALL)
+		rip = rip == xo_vmread(GUEST_SYSENTER_EIP) ? 0
+							   : a->vcpu->arch.regs[VCPU_REGS_RCX] - 2;
 	return rip & GENMASK_ULL(55, 0);
+}
+
+/* The runtime, before the slot is this call's. At the CMPXCHG's next instruction ZF decides. */
+static bool before_slot(const struct xo_rt_labels *l, u64 at, bool zf)
+{
+	return between(at, l->enter, l->acq) || (at == l->acq && !zf) ||
+	       between(at, l->slow, l->racq) || (at == l->racq && !zf);
+}
+
+static bool reloads(const struct xo_rt_labels *l, u64 at, bool zf)
+{
+	return (at == l->racq && zf) || between(at, l->load, l->load_end);
+}
+
+/* The slot is taken, but registers still hold the caller's: they must not get where the service
+ * can read them. All arguments are still in place: the slot is given back, and it begins anew. */
+static bool before_service(const struct xo_rt_labels *l, u64 at, bool zf)
+{
+	return (at == l->acq && zf) || between(at, l->own, l->call);
+}
+
+/*
+ * Has this visit the slot? Else another thread's call may be in it, or wait in it: its stack must
+ * not be given to a third one. (A service that jumps there while it has it leaves it taken; the
+ * library resets it then.)
+ */
+static bool has_slot(const struct away *a)
+{
+	const struct xo_rt_labels *l = xo_labels_of(a->slot->conn->image);
+	bool zf = xo_vmread(GUEST_RFLAGS) & X86_EFLAGS_ZF;
+	u64 at = window_offset(a);
+
+	if (a->in_gate || between(at, 0, PAGE_SIZE))
+		return false;
+	if (!between(at, XO_GATE_RT, XO_GATE_RT + PAGE_SIZE))
+		return true; /* in the service */
+	at -= XO_GATE_RT;
+	return !before_slot(l, at, zf) && !between(at, l->busy, l->end) &&
+	       !between(at, l->free, l->closed) && at != l->closed_free;
 }
 
 /* The service, or who entered the gate, has itself to blame. */
@@ -263,9 +300,7 @@ static void fault(const struct away *a)
 		go_home(a, XO_GATE_REVOKED, 0);
 		return;
 	}
-	if (!a->in_gate) {
-		/* It has the slot, or it is the caller's second thread in it: then its first one
-		 * finds it empty, which is its own doing. */
+	if (has_slot(a)) {
 		WRITE_ONCE(a->slot->ssa->valid, 0);
 		WRITE_ONCE(a->slot->ssa->busy, 0);
 	}
@@ -291,28 +326,9 @@ static void home_from_gate(const struct away *a)
 		finish(a);
 }
 
-/* The runtime, before the slot is this call's. At the CMPXCHG's next instruction ZF decides. */
-static bool before_slot(const struct xo_rt_labels *l, u64 at, bool zf)
-{
-	return between(at, l->enter, l->acq) || (at == l->acq && !zf) ||
-	       between(at, l->slow, l->racq) || (at == l->racq && !zf);
-}
-
-static bool reloads(const struct xo_rt_labels *l, u64 at, bool zf)
-{
-	return (at == l->racq && zf) || between(at, l->load, l->load_end);
-}
-
-/* The slot is taken, but registers still hold the caller's: they must not get where the service
- * can read them. All arguments are still in place: the slot is given back, and it begins anew. */
-static bool before_service(const struct xo_rt_labels *l, u64 at, bool zf)
-{
-	return (at == l->acq && zf) || between(at, l->own, l->call);
-}
-
 static void event_in_runtime(const struct away *a, u64 at)
 {
-	const struct xo_rt_labels *l = labels_of(a->slot);
+	const struct xo_rt_labels *l = xo_labels_of(a->slot->conn->image);
 	bool zf = xo_vmread(GUEST_RFLAGS) & X86_EFLAGS_ZF;
 
 	if (before_slot(l, at, zf)) {
@@ -323,6 +339,9 @@ static void event_in_runtime(const struct away *a, u64 at)
 	} else if (reloads(l, at, zf)) {
 		WRITE_ONCE(a->slot->ssa->valid, 1);
 		interrupted(a);
+	} else if (between(at, l->closed, l->closed_free)) {
+		WRITE_ONCE(a->slot->ssa->busy, 0);
+		go_home(a, XO_GATE_REVOKED, 0);
 	} else if (between(at, l->free, l->slow)) {
 		finish(a);
 	} else if (between(at, l->busy, l->nores)) {

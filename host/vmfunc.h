@@ -69,10 +69,11 @@ enum xo_reason xo_conn_make(struct xo_vm *caller, struct xo_image *image,
 void xo_conn_start(struct xo_conn *conn);
 void xo_conn_stop(struct xo_conn *conn);
 /*
- * Draining, in three steps, since the second needs interrupts on and no lock that is taken in an
- * exit's callback (xo_away_flush()): stop the slots that no call is in; flush; then ask for those
- * that a call is in after all (it slipped in), which opens them again if `open`. False: none, the
- * connection can go. First and third in any context, under the lock that start and stop have.
+ * Draining: no call begins any more, and those inside go on. In three steps, since the second needs
+ * interrupts on and no lock that is taken in an exit's callback (xo_away_flush()): stop the slots
+ * that no call is in; flush; then ask for those that a call is in after all (it slipped in), which
+ * opens them again if `open`. False: none, the connection can go. First and third in any context,
+ * under the lock that start and stop have; start ends it.
  */
 void xo_conn_stop_idle(struct xo_conn *conn);
 bool xo_conn_busy(struct xo_conn *conn, bool open);

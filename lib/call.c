@@ -186,19 +186,24 @@ static struct xo_answer resume(struct call *k)
 	return gate(0, 0, 0, 0, 0, 0, k->conn);
 }
 
-static uint8_t *taken_flag(uint64_t slot_window)
+/* Whose call has the slot: a thread's FS base, 0 if it is free. The gate claims it by CMPXCHG. */
+static uint64_t *claim(uint64_t slot_window)
 {
-	return (uint8_t *)(uintptr_t)(slot_window + XO_GATE_SAVE + XO_SAVE_TAKEN);
+	return (uint64_t *)(uintptr_t)(slot_window + XO_GATE_SAVE + XO_SAVE_FS);
 }
 
-/* False: there was no call in it away. */
-static bool reset(struct xo_conn *c, uint32_t slot)
+static void release(uint64_t slot_window)
+{
+	__atomic_store_n(claim(slot_window), 0, __ATOMIC_RELEASE);
+}
+
+/* Whatever call is in it away is forgotten. If it fails, none is: the host has let go. */
+static void reset(struct xo_conn *c, uint32_t slot)
 {
 	int saved = errno;
-	bool none = ioctl(c->fd, XO_G_SLOT_RESET, &slot) < 0 && errno == ENODATA;
 
+	ioctl(c->fd, XO_G_SLOT_RESET, &slot);
 	errno = saved;
-	return !none;
 }
 
 /* The call ends with `err`, and its slot is for the next; what is left of it away is forgotten. */
@@ -206,7 +211,7 @@ static int end(struct call *k, int err)
 {
 	if (k->inside)
 		reset(k->conn, k->slot);
-	__atomic_store_n(taken_flag(window(k)), 0, __ATOMIC_RELEASE);
+	release(window(k));
 	return err;
 }
 
@@ -232,8 +237,8 @@ static bool again(struct call *k, struct xo_answer *a)
 	return true;
 }
 
-/* The service's context is gone: for now, for good, or since the link's engine is another. 1: *a.
- */
+/* The service's context is gone: until it is revived, for good, or since the link's engine is
+ * another. 1: *a. */
 static int revoked(struct call *k, struct xo_answer *a)
 {
 	int engine = xo_conn_attach(k->conn, k->inside);
@@ -317,7 +322,6 @@ int xo_call_slow(struct xo_conn *conn, const uint64_t args[6], xo_entry entry,
 
 void xo_abandon(struct xo_conn *c)
 {
-	static const struct timespec patience = { .tv_nsec = 20 * 1000 * 1000 };
 	bool gates = __atomic_load_n(&c->mapping, __ATOMIC_ACQUIRE) == XO_MAPPED;
 	uintptr_t self = xo_this_thread();
 	int saved = errno;
@@ -334,22 +338,11 @@ void xo_abandon(struct xo_conn *c)
 	}
 	for (unsigned int i = 0; gates && i < c->gate_slots; i++) {
 		uint64_t at = c->base + i * XO_GATE_SLOT_SIZE;
-		volatile uint64_t *fs = (uint64_t *)(uintptr_t)(at + XO_GATE_SAVE + XO_SAVE_FS);
 
-		if (!__atomic_load_n(taken_flag(at), __ATOMIC_ACQUIRE) || *fs != self)
+		if (__atomic_load_n(claim(at), __ATOMIC_ACQUIRE) != self)
 			continue;
-		/*
-		 * With a call in it, it is this thread's. Without, this thread was about to go away
-		 * or had just come home; or another thread has just taken a slot that this one had
-		 * before, and will have written its own FS base there after its next few
-		 * instructions.
-		 */
-		if (!reset(c, i)) {
-			nanosleep(&patience, NULL);
-			if (*fs != self)
-				continue;
-		}
-		__atomic_store_n(taken_flag(at), 0, __ATOMIC_RELEASE);
+		reset(c, i);
+		release(at);
 	}
 	errno = saved;
 }

@@ -62,8 +62,12 @@
 #define XO_GATE_NORES		3 /* nothing to resume */
 #define XO_GATE_FAULT		4 /* the service ended badly: RAX = XO_GATE_FAULT_* << 56 | RIP */
 #define XO_GATE_REVOKED		5 /* the context is not there now: ask the guest module */
-#define XO_GATE_TAKEN		6 /* the caller's own flag: another thread is in this slot */
-#define XO_GATE_AGAIN		7 /* interrupted XO_GATE_RESTARTS times before it began */
+#define XO_GATE_AGAIN		6 /* interrupted XO_GATE_RESTARTS times before it began */
+/*
+ * The caller's own claim: this slot is another's, and stays so. What comes from away has 32 bits, so
+ * this is nobody's word but the gate's at home.
+ */
+#define XO_GATE_TAKEN		0xffffffffffffffff
 
 #define XO_GATE_RESTARTS	8
 
@@ -87,9 +91,8 @@
 #define XO_LIST_SVC		0x10
 
 /* struct xo_gate_save: the caller's own memory, supplied by the host, which believes none of it */
-#define XO_SAVE_TAKEN		0x00 /* byte: the slot is in use */
 #define XO_SAVE_RSP		0x08
-#define XO_SAVE_FS		0x10
+#define XO_SAVE_FS		0x10 /* FS base of the thread whose call has the slot; 0: free */
 #define XO_SAVE_GS		0x18
 #define XO_SAVE_CALLS		0x20 /* quadword: homecomings, whatever their status: also INTR */
 #define XO_SAVE_MXCSR		0x28

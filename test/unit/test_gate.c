@@ -52,7 +52,7 @@ static const struct planted gates[] = {
 	{ "a store after the verification",
 	  FROM_OUT "s/REX jnz\tgate_bad/&\\n\tmov [rip + list_home], rdx/", UNVERIFIED },
 	{ "a jump over the verification",
-	  FROM_IN "{s/REX mov\tecx, cs.*/jrcxz 9f\\n&/;s/\tlea\tecx/9:&/}", UNVERIFIED },
+	  FROM_IN "{s/mov\tecx, cs.*/jrcxz 9f\\n&/;s/\tlea\tecx/9:&/}", UNVERIFIED },
 	{ "a verification that goes on when it fails", FROM_IN "s/REX jnz\tgate_bad.*/jnz 9f\\n9:/",
 	  UNVERIFIED },
 	{ "a constant read through a register",
@@ -71,13 +71,13 @@ static const struct planted gates[] = {
 	  "goes where a register or memory says" },
 	{ "a call through memory", "s/^\tjmp\tgate_text + .*/\tcall [rip + const_svc]/",
 	  "goes where a register or memory says" },
-	{ "a return while the list is open", FROM_IN "s/REX mov\tecx, cs.*/ret\\n&/",
+	{ "a return while the list is open", FROM_IN "s/mov\tecx, cs.*/ret\\n&/",
 	  "a return leads to" },
 	{ "a system call", "s/^gate_bad:.*/&\\n\tsyscall/", "changes the ring" },
 	{ "a load of CR3", "s/^gate_bad:.*/&\\n\tmov cr3, rdi/", "loads a control register" },
 	{ "a load of a segment", "s/^gate_bad:.*/&\\n\tmov fs, edi/", "accessed bit" },
 	{ "a load of IDTR", "s/^gate_bad:.*/&\\n\tlidt [rdi]/", "changes the processor's tables" },
-	{ "a division while the list is open", FROM_IN "s/REX mov\tecx, cs.*/div ecx\\n&/",
+	{ "a division while the list is open", FROM_IN "s/mov\tecx, cs.*/div ecx\\n&/",
 	  "may fault" },
 	/* ror byte [rbp + 0x10f0148], 0xd4: what the first draft had there */
 	{ "an immediate that decodes as a store",
@@ -175,14 +175,13 @@ static void hidden_vmfunc_is_found(void **state)
 	char *said;
 
 	/* mov ecx, 0xd4010f90 between arming and verifying */
-	assemble(FROM_IN "s/REX mov\tecx, cs.*/REX mov ecx, 0xd4010f90\\n\tlea rcx, [rcx]\\n&/",
-		 text);
+	assemble(FROM_IN "s/mov\tecx, cs.*/REX mov ecx, 0xd4010f90\\n\tREX nop\\n&/", text);
 	said = verdict(text);
 	assert_string_equal(said,
 			    ""); /* nobody gets there with the list open: the path is aligned */
 	free(said);
 	/* the same, with a branch into it */
-	assemble(FROM_IN "s/REX mov\tecx, cs.*/jc 9f + 2\\n9:\tmov ecx, 0xd4010f90\\n&/", text);
+	assemble(FROM_IN "s/mov\tecx, cs.*/jc 9f + 2\\n9:\tmov ecx, 0xd4010f90\\n&/", text);
 	said = verdict(text);
 	assert_non_null(strstr(said, UNVERIFIED));
 	free(said);

@@ -10,6 +10,13 @@
 typedef unsigned __int128 answer; /* RAX, RDX */
 typedef answer (*gate)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 
+/* A service that leaves by the gate itself, with whatever status a register can hold. */
+#define STRING_(x) #x
+#define STRING(x)  STRING_(x)
+void says_all_ones(void);
+asm(".text\nsays_all_ones: mov $-1, %rsi; mov $-1, %rdx;"
+    "movabs $" STRING(XO_GATE_BASE) "+" STRING(XO_L_gate_leave) ", %rax; jmp *%rax\n");
+
 static void gate_window(void)
 {
 	static const unsigned char vmfunc[3] = { 0x0f, 0x01, 0xd4 };
@@ -65,7 +72,7 @@ static void a_call_returns_the_result_and_the_callers_state(void **state)
 	assert_int_equal(service_in.reg[RCX], 14);
 	assert_int_equal(service_in.reg[R8], 15);
 	assert_int_equal(service_in.reg[R9], 16);
-	assert_int_equal(saved(XO_SAVE_TAKEN) & 0xff, 0);
+	assert_int_equal(saved(XO_SAVE_FS), 0); /* free */
 	assert_int_equal(saved(XO_SAVE_CALLS), 1);
 	/* the list as the next call must find it */
 	assert_int_equal(*(uint64_t *)(WINDOW + XO_GATE_LIST + XO_LIST_HOME), HOME_EPTP);
@@ -76,8 +83,9 @@ static void a_taken_slot_is_left_alone(void **state)
 {
 	need_fsgsbase();
 	gate_window();
-	WINDOW[XO_GATE_SAVE + XO_SAVE_TAKEN] = 1;
-	assert_true(call(XO_GATE_ENTRY) == (answer)XO_GATE_TAKEN << 64);
+	*(uint64_t *)(WINDOW + XO_GATE_SAVE + XO_SAVE_FS) = 1;
+	assert_true(call(XO_GATE_ENTRY) >> 64 == XO_GATE_TAKEN);
+	assert_int_equal(saved(XO_SAVE_FS), 1);
 	assert_int_equal(service_in.ran, 0);
 	assert_int_equal(saved(XO_SAVE_RSP), 0);
 }
@@ -88,7 +96,29 @@ static void a_refused_call_keeps_the_slot_for_the_library(void **state)
 	gate_window();
 	SSA(XO_SSA_BUSY) = XO_GATE_BASE;
 	assert_true(call(XO_GATE_ENTRY) == (answer)XO_GATE_BUSY << 64);
-	assert_int_equal(saved(XO_SAVE_TAKEN) & 0xff, 1);
+	assert_int_equal(saved(XO_SAVE_FS), (uintptr_t)__builtin_thread_pointer());
+}
+
+/* What a service can say at the most, it has 32 bits for: the slot is never given up by it. */
+static void a_service_cannot_say_that_the_slot_is_anothers(void **state)
+{
+	need_fsgsbase();
+	gate_window();
+	fill(&service_out, ~0ULL);
+	*(uint64_t *)(WINDOW + XO_GATE_CONST + XO_VISIT_ENTRY) = (uint64_t)says_all_ones;
+	assert_true(call(XO_GATE_ENTRY) >> 64 == (uint32_t)XO_GATE_TAKEN);
+	assert_int_equal(saved(XO_SAVE_FS), (uintptr_t)__builtin_thread_pointer());
+}
+
+static void a_closed_slot_turns_calls_back(void **state)
+{
+	need_fsgsbase();
+	gate_window();
+	*(uint64_t *)(WINDOW + XO_GATE_CONST + XO_VISIT_ENTRY) =
+		XO_GATE_BASE + XO_GATE_RT + xo_rt_labels[variant].closed;
+	assert_true(call(XO_GATE_ENTRY) == (answer)XO_GATE_REVOKED << 64);
+	assert_int_equal(service_in.ran, 0);
+	assert_int_equal(SSA(XO_SSA_BUSY), 0);
 }
 
 static void a_resumed_call_returns_like_any(void **state)
@@ -104,11 +134,11 @@ static void a_resumed_call_returns_like_any(void **state)
 	*(uint64_t *)(top - 24) = XO_GATE_BASE + XO_GATE_RT + xo_rt_labels[variant].call + 6;
 	SSA(XO_SSA_REGS + RSP * 8) = top - 24;
 	SSA(XO_SSA_RIP) = (uint64_t)returns_42;
-	WINDOW[XO_GATE_SAVE + XO_SAVE_TAKEN] = 1;
+	*(uint64_t *)(WINDOW + XO_GATE_SAVE + XO_SAVE_FS) = (uintptr_t)__builtin_thread_pointer();
 	assert_true(call(XO_GATE_RESUME) == 42);
 	assert_int_equal(SSA(XO_SSA_BUSY), 0);
 	assert_int_equal(SSA(XO_SSA_VALID), 0);
-	assert_int_equal(saved(XO_SAVE_TAKEN) & 0xff, 0);
+	assert_int_equal(saved(XO_SAVE_FS), 0);
 }
 
 int main(void)
@@ -117,6 +147,8 @@ int main(void)
 		BOTH(a_call_returns_the_result_and_the_callers_state),
 		BOTH(a_taken_slot_is_left_alone),
 		BOTH(a_refused_call_keeps_the_slot_for_the_library),
+		BOTH(a_service_cannot_say_that_the_slot_is_anothers),
+		BOTH(a_closed_slot_turns_calls_back),
 		BOTH(a_resumed_call_returns_like_any),
 	};
 

@@ -98,7 +98,6 @@ static void set_save(void)
 	uint64_t fs;
 
 	asm volatile("rdfsbase %0" : "=r"(fs));
-	save[XO_SAVE_TAKEN] = 0;
 	*(uint64_t *)(save + XO_SAVE_RSP) = try_frame();
 	*(uint64_t *)(save + XO_SAVE_FS) = fs;
 	*(uint64_t *)(save + XO_SAVE_GS) = 0;
@@ -118,6 +117,7 @@ static bool plain_call(void)
 		uint64_t v;
 
 		set_save();
+		*(uint64_t *)(text + XO_GATE_SAVE + XO_SAVE_FS) = 0; /* the gate claims it */
 		a = gate_call_through(text, OP_SUM, 20, 1, 0);
 		switch (a.status) {
 		case XO_GATE_OK:

@@ -66,7 +66,6 @@ static void set_save(void)
 	asm volatile("rdfsbase %0" : "=r"(fs));
 	memset(frame, 0, sizeof(frame));
 	frame[32 + 6] = (uint64_t)ring0_back;
-	save[XO_SAVE_TAKEN] = 0;
 	*(uint64_t *)(save + XO_SAVE_RSP) = (uint64_t)&frame[32];
 	*(uint64_t *)(save + XO_SAVE_FS) = fs;
 	*(uint64_t *)(save + XO_SAVE_GS) = 0;
@@ -81,7 +80,7 @@ static bool plain_call(void)
 	for (tries = 0; tries < 4; tries++) {
 		struct answer a;
 
-		((uint8_t *)text)[XO_GATE_SAVE + XO_SAVE_TAKEN] = 0;
+		*(uint64_t *)((uint8_t *)text + XO_GATE_SAVE + XO_SAVE_FS) = 0; /* free */
 		a = gate_call_through(text, OP_SUM, 20, 1, 0);
 		if (a.status == XO_GATE_OK)
 			return a.value == 42;

@@ -95,6 +95,14 @@ bool looks_like_eptp(uint64_t v, const uint64_t given[16])
 	return (v & 0xfff) == 0x1e && v > 0xfff && v < 1ULL << 46;
 }
 
+/* of the answers' names below */
+static unsigned int status_index(uint64_t status)
+{
+	if (status == XO_GATE_TAKEN)
+		return 7;
+	return status <= XO_GATE_AGAIN ? (unsigned int)status : 8;
+}
+
 void tally_add(struct tally *t, const struct regs *in, const struct try *try)
 {
 	int i;
@@ -109,13 +117,13 @@ void tally_add(struct tally *t, const struct regs *in, const struct try *try)
 	else if (try->signal)
 		t->signalled[try->signal & 31]++;
 	else
-		t->returned[try->out.r[RDX] < 8 ? try->out.r[RDX] : 8]++;
+		t->returned[status_index(try->out.r[RDX])]++;
 }
 
 bool tally_print(const struct tally *t)
 {
 	static const char *const status[] = { "OK",	 "INTR",  "BUSY",  "NORES", "FAULT",
-					      "REVOKED", "TAKEN", "AGAIN", "other" };
+					      "REVOKED", "AGAIN", "TAKEN", "other" };
 	static const char *const name[32] = {
 		[SIGSEGV] = "SEGV", [SIGILL] = "ILL", [SIGBUS] = "BUS",
 		[SIGTRAP] = "TRAP", [SIGFPE] = "FPE", [SIGSYS] = "SYS"
