@@ -191,6 +191,7 @@ int attack_bytes(int argc, char **argv);
 int attack_service_leaves(int argc, char **argv);
 int attack_deeds(int argc, char **argv);
 int attack_state(int argc, char **argv);
+int attack_second(int argc, char **argv);
 int attack_scribble(int argc, char **argv);
 int attack_wid(int argc, char **argv);
 int attack_caller(int argc, char **argv);

@@ -12,6 +12,7 @@ static const struct {
 	{ "service-leaves", attack_service_leaves },
 	{ "deeds", attack_deeds },
 	{ "state", attack_state },
+	{ "second", attack_second },
 	{ "scribble", attack_scribble },
 	{ "wid", attack_wid },
 	{ "caller", attack_caller },
