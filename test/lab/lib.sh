@@ -28,17 +28,31 @@ expect_status() {
 expect_says() { grep -qE "$2" /tmp/out || { echo "--- no /$2/ in:"; cat /tmp/out; fail_at "$1"; }; }
 fail_at() { echo "FAIL ${BASH_SOURCE[2]##*/}:${BASH_LINENO[1]}: $*"; exit 1; }
 
-# cell COMMAND COLUMN WORD…: what the tables that COMMAND prints have in that column of the first row that
-# begins with these words; nothing if none does. (jq takes 4 emulated seconds to start.)
+# cell COMMAND [TABLE:]COLUMN WORD…: what the tables that COMMAND prints (or the one whose first column is TABLE)
+# have in that column of the first row that begins with these words; nothing if none does. (jq takes 4
+# emulated seconds to start.)
 cell() {
-	local cmd=$1 column=$2; shift 2
-	$cmd | awk -v k="$column" -v words="$*" '
+	local cmd=$1 column=${2##*:} table=${2%:*}; shift 2
+	[ "$table" != "$column" ] || table=
+	$cmd | awk -v k="$column" -v table="$table" -v words="$*" '
 		BEGIN { n = split(words, w, " ") }
-		/^ *[A-Z]/ && $1 == toupper($1) && !/[0-9]/ { c = 0; for (i = 1; i <= NF; i++) if ($i == k) c = i; next }
+		/^ *[A-Z]/ && $1 == toupper($1) && !/[0-9]/ {
+			c = 0; for (i = 1; i <= NF; i++) if ($i == k && (table == "" || $1 == table)) c = i; next }
 		c { for (i = 1; i <= n; i++) if ($i != w[i]) next; print $c; exit }'
+}
+# rows COMMAND TABLE [COLUMN [WORD]]: how many rows those of its tables have whose first column is TABLE (that
+# have this column; those rows that have that word in it)
+rows() {
+	$1 | awk -v table="$2" -v k="${3:-}" -v word="${4:-}" '
+		!NF { t = 0; next }
+		$1 == table { c = 0; for (i = 1; i <= NF; i++) if ($i == k) c = i; t = k == "" || c; next }
+		t && (word == "" || $c == word) { n++ }
+		END { print n + 0 }'
 }
 # number KEY of the link mgr->web as `xo stat` tells it
 link_stat() { cell "xo stat" "${1^^}" mgr web; }
+# number of the link mgr -> web
+link_id() { xo ls | awk '$2 == "mgr" && $3 == "web" { print $1; exit }'; }
 vm_pid() { cell "xo vm ls" PID "$1"; } # of QEMU
 
 host_up() { [ -e /dev/crossover ] || insmod $KO/crossover.ko || fail "insmod crossover.ko"; }

@@ -21,6 +21,6 @@ says 'forged calls 20000 accepted 0$'
 lines=$(dmesg | wc -l)
 [ "$lines" -lt 60 ] || fail "20,000 refusals left $lines lines in the host's log"
 expect_eq "pinned pages" "$(pinned)" "$pages"
-refused=$(xo stat --json | jq '.vms[] | select(.name == "mgr") | .refused')
+refused=$(cell "xo stat" VM:REFUSED mgr)
 [ "$refused" -ge 20000 ] || fail "xo stat shows $refused refusals, expected at least 20000"
 expect_eq "the link still works" "$(mgr xo sh web -- cat /etc/vm-secret)" "$(web cat /etc/vm-secret)"

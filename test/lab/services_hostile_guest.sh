@@ -5,8 +5,8 @@
 . /opt/crossover/test/lab/lib.sh
 up
 engine exit
-id=$(xo ls --json | jq '.links[0].id')
-services() { xo ls --json | jq '[.services[] | select(.vm != "host")] | length'; }
+id=$(link_id)
+services() { rows "xo ls" SERVICE; }
 # until there are N services, since what a kernel leaves is cleared away behind it
 services_are() {
 	for _ in $(seq 40); do [ "$(services)" = "$2" ] && return; sleep 0.25; done
@@ -44,7 +44,7 @@ says 'a slot twice -17$'
 services_are "at the quota" 64
 
 # the caller makes of those grants what it can
-conns() { xo stat --json | jq '.connections | length'; }
+conns() { rows "xo stat" CALLER SERVICE; }
 conns_are() {
 	for _ in $(seq 40); do [ "$(conns)" = "$2" ] && return; sleep 0.25; done
 	fail "$1: $(conns) connections, expected $2"
@@ -87,7 +87,7 @@ mgr rmmod xo_hostile
 
 # and while they stand, VM and module go
 up
-id=$(xo ls --json | jq '.links[0].id')
+id=$(link_id)
 load web callee=1 link="$id"
 services_are "again" 64
 xo unenrol web || fail "xo unenrol web"

@@ -11,20 +11,22 @@ expect_status "doctor in an ordinary VM" 1 vm plain xo doctor;	expect_says "reme
 
 # ls: names, worlds, both roles
 xo ls; mgr xo ls; web xo ls
-expect_eq "VMs" "$(xo ls --json | jq -c '[.vms[].name] | sort')" '["mgr","web"]'
-expect_eq "both modules are up" "$(xo ls --json | jq '[.vms[].up] | all')" true
-expect_eq "mgr knows its name" "$(mgr xo ls --json | jq -r .name)" mgr
-expect_eq "mgr's role" "$(mgr xo ls --json | jq -r '.links[0].role + " " + .links[0].peer')" "caller web"
+expect_eq "VMs, both modules up, worlds told apart" "$(xo ls --json |
+	jq -c '([.vms[].name] | sort), ([.vms[].up] | all), ([.worlds[].wid] | length == (unique | length))')" '["mgr","web"]
+true
+true'
+expect_eq "mgr's name and role" "$(mgr xo ls --json | jq -r '.name + " " + .links[0].role + " " + .links[0].peer')" "mgr caller web"
 expect_eq "web's role" "$(web xo ls --json | jq -r '.links[0].role + " " + .links[0].peer')" "callee mgr"
-expect_eq "worlds are told apart" "$(xo ls --json | jq '[.worlds[].wid] | length == (unique | length)')" true
 
 # stat: n null calls are n calls more (and the session's OPEN and CLOSE), on both sides
+web_stat() { cell "web xo stat" PEER:"$1" mgr; }
 h0=$(link_stat calls); w0=$(web xo stat --json | jq '.links[0].calls')
+expect_eq "the same as a table" "$(web_stat CALLS)" "$w0"
 expect_status "1000 null calls" 0 mgr xo ping --count 1000 web;	expect_says "stub" '1000 calls answered by stub [0-9]+ \(user 0'
-settle() { for _ in 1 2 3 4 5; do [ "$(web xo ls --json | jq '.links[0].sessions')" = 0 ] && return; sleep 0.3; done; }
+settle() { for _ in 1 2 3 4 5; do [ "$(web_stat SESSIONS)" = 0 ] && return; sleep 0.3; done; }
 settle
 expect_eq "the host's count" $(($(link_stat calls) - h0)) 1002
-expect_eq "web's count" $(($(web xo stat --json | jq '.links[0].calls') - w0)) 1002
+expect_eq "web's count" $(($(web_stat CALLS) - w0)) 1002
 expect_eq "all ended well" $(($(link_stat calls) - $(link_stat ok) - $(link_stat errors) - $(link_stat hostdown))) 0
 xo stat
 
@@ -36,7 +38,7 @@ web sh -c 'kill $(cat /tmp/hello.pid)'
 # another revision is refused with both numbers, on both sides, and nothing happens
 expect_status "old xo on the host" 1 $T/xo_old unlink mgr web;	expect_says "numbers" 'revision 0 and the module crossover.ko revision [1-9]'
 expect_status "old xo in web" 1 web $T/xo_old ls;		expect_says "numbers" 'revision 0 and the module crossover_guest.ko revision [1-9]'
-expect_eq "the link is still there" "$(xo ls --json | jq '.links | length')" 1
+expect_eq "the link is still there" "$(rows "xo ls" LINK)" 1
 
 # a bad policy is refused whole, the old one goes on; a master that cannot start says why
 web sh -c 'cp /etc/crossover/policy /tmp/good; printf "caller mgr {\n user root\n alow calls all\n}\n" >/etc/crossover/policy
