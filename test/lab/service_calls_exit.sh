@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: GPL-2.0
 # Over `exit`: see service_calls.inc.
-export XO_TEST_ENGINE=exit
+export ENGINE=exit
 . /opt/crossover/test/lab/service_calls.inc
