@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside of the engine `vmfunc`: what image.c, gate.c, conn.c, home.c and qualify.c share. The
- * others see vmfunc.h.
+ * Inside of the engine `vmfunc`: what image.c, gate.c, conn.c, home.c, visit.c and qualify.c share.
+ * The others see vmfunc.h.
  *
  * Guest-physical addresses away. The processor's limit is the only one, as all contexts are ours;
  * but the page that a caller's CR3 names lies where its VM put it. So ours are at three quarters

@@ -17,7 +17,7 @@
 #define DRAIN_LAST  (2 * HZ)
 #define DRAIN_LOOKS 50 /* at first */
 
-/* By the engine's connection, since that is what home.c knows. */
+/* By the engine's connection, since that is what visit.c knows. */
 static DEFINE_HASHTABLE(by_conn, 8);
 
 static void drain(struct work_struct *work);

@@ -86,7 +86,7 @@ int xo_conn_reset_slot(struct xo_conn *conn, u32 slot);
 /* Counts of this connection so far. Any context. */
 void xo_conn_stat(const struct xo_conn *conn, struct xo_service_info *info);
 
-/* Called by home.c when a service ended a call badly; the registry's function, any context
+/* Called by visit.c when a service ended a call badly; the registry's function, any context
  * (interrupts off). Counts it for the service, keeps `fault` (XO_GATE_FAULT_* << 56 | RIP) as its
  * last, and wakes whoever waits for news of it in the owner. */
 void xo_service_faulted(struct xo_conn *conn, u64 fault);
