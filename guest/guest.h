@@ -412,7 +412,7 @@ u64 xo_irq_destination(void); /* vector | apic_id << 32 */
 
 void xo_board_interrupt(void); /* looks at all event words; any context */
 void xo_board_refresh(void);   /* xo.host held: reads links[] again */
-void xo_board_sync(void); /* the links are as the host shows them now; may sleep */
+void xo_board_sync(void);      /* the links are as the host shows them now; may sleep */
 int xo_board_init(void);
 void xo_board_exit(void);
 

@@ -105,8 +105,7 @@ static int poll_drain(struct xo_call *c, const void *data)
 static __poll_t poll(struct file *file, struct poll_table_struct *pt)
 {
 	struct remote *r = file->private_data;
-	struct pollfd ask = { .fd = r->fd,
-			      .events = (s16)mangle_poll(poll_requested_events(pt)) };
+	struct pollfd ask = { .fd = r->fd, .events = (s16)mangle_poll(poll_requested_events(pt)) };
 	struct xo_call c = {
 		.args = { 0, 1, 0 }, .fill = poll_fill, .drain = poll_drain, .ctx = &ask
 	};

@@ -162,8 +162,8 @@ void xo_service_grant(struct xo_stub *s)
 	if (!s->service)
 		return;
 	ret = xo_request(&req);
-	/* Without, its calls go over `exit`. What timed out may be granted yet, and is taken back as
-	 * any is. */
+	/* Without, its calls go over `exit`. What timed out may be granted yet, and is taken back
+	 * as any is. */
 	if (ret && ret != -ETIMEDOUT)
 		return;
 	spin_lock_irq(&xo.lock);

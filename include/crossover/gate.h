@@ -64,8 +64,8 @@
 #define XO_GATE_REVOKED		5 /* the context is not there now: ask the guest module */
 #define XO_GATE_AGAIN		6 /* interrupted XO_GATE_RESTARTS times before it began */
 /*
- * The caller's own claim: this slot is another's, and stays so. What comes from away has 32 bits, so
- * this is nobody's word but the gate's at home.
+ * The caller's own claim: this slot is another's, and stays so. What comes from away has 32 bits,
+ * so this is nobody's word but the gate's at home.
  */
 #define XO_GATE_TAKEN		0xffffffffffffffff
 
