@@ -193,7 +193,8 @@ static bool may_execute(struct xo_pages *pages, unsigned long hva)
 	return vma && vma->vm_start <= hva && (vma->vm_flags & VM_EXEC);
 }
 
-/* Frames of all pages, as they are now; nothing is held. */
+/* Frames of all pages, as they are now; nothing is held. What a userfaultfd would have to bring is
+ * -EFAULT and not waited for: xo_page_get() lets no fault handler drop the mmap lock. */
 static int look_up(struct xo_pages *pages, u64 *pfn)
 {
 	int error = 0;
