@@ -28,6 +28,12 @@ expect_status() {
 expect_says() { grep -qE "$2" /tmp/out || { echo "--- no /$2/ in:"; cat /tmp/out; fail_at "$1"; }; }
 fail_at() { echo "FAIL ${BASH_SOURCE[2]##*/}:${BASH_LINENO[1]}: $*"; exit 1; }
 
+# The kernel's log since the last log_look; it stays whole, for who looks for warnings in it afterwards.
+log_look() { log_seen=$(dmesg | wc -l); }
+log_since() { dmesg | tail -n "+$((log_seen + 1))"; }
+# logged REGEX: a line since then says it; the next look begins here
+logged() { log_since >/tmp/log; grep -qE "$1" /tmp/log || { cat /tmp/log; fail_at "the log does not say: $1"; }; log_look; }
+
 # cell COMMAND [TABLE:]COLUMN WORD…: what the tables that COMMAND prints (or the one whose first column is TABLE)
 # have in that column of the first row that begins with these words; nothing if none does. (jq takes 4
 # emulated seconds to start.)

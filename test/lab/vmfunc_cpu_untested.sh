@@ -4,14 +4,9 @@
 . /opt/crossover/test/lab/lib.sh
 down
 last=$(($(nproc) - 1))
-# The log since the last `look`; it stays whole, for who looks for warnings in it afterwards.
-looks=0
-look() { looks=$((looks + 1)); echo "look $looks" >/dev/kmsg; }
-since() { dmesg | sed "1,/look $looks\$/d"; }
-logged() { since >/tmp/log; grep -qE "$1" /tmp/log || { cat /tmp/log; fail "the log does not say: $1"; }; look; }
 
 # One processor that takes an old entry for a new one: the engine is refused, the host goes on.
-look
+log_look
 insmod $KO/crossover.ko fail_selftest=$last || fail "insmod"
 guest_up mgr
 guest_up web
@@ -19,13 +14,13 @@ expect_status "a processor that fails" 1 xo link --engine vmfunc mgr web
 expect_says "the reason" 'did not pass the self-test of its EPTP list'
 logged "CPU $last followed an old entry of its EPTP list, in round 1 of 1000"
 expect_status "asked again" 1 xo link --engine vmfunc mgr web
-! since | grep "EPTP list" || fail "a processor that failed is tested again and again"
+! log_since | grep "EPTP list" || fail "a processor that failed is tested again and again"
 up
 expect_eq "exit works" "$(mgr xo sh web -- cat /etc/vm-secret)" "$(web cat /etc/vm-secret)"
 down
 
 # All pass: once, whoever asks how often.
-look
+log_look
 host_up
 guest_up mgr
 guest_up web
@@ -33,5 +28,5 @@ xo link --engine vmfunc mgr web || fail "refused"
 logged "EPTP list self-test passed on $(nproc) CPU"
 xo unlink mgr web
 xo link --engine vmfunc mgr web || fail "refused the second time"
-! since | grep "EPTP list" || fail "tested twice"
+! log_since | grep "EPTP list" || fail "tested twice"
 down
