@@ -66,10 +66,12 @@ echo "--- on two virtual CPUs: right"
 qemu=$(vm_pid web)
 caller_start until 4 /tmp/stop
 m0=$(moves); r0=$(told REVOCATIONS) v0=$(told REVIVALS)
+n=0
 for batch in 1 2 3 4 5 6; do
 	c0=$(told CALLS-CLAIMED)
-	for i in 1 2 3 4 5; do
-		for t in $vcpus; do taskset -p -c $((i % 2)) "$t" >/dev/null; done
+	for _ in 1 2 3 4 5; do
+		n=$((n + 1))
+		for t in $vcpus; do taskset -p -c $((n % 2)) "$t" >/dev/null; done
 		# the one that moves last is alone on its CPU for a while
 		sleep 0.0$((RANDOM % 3))
 	done
