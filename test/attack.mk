@@ -15,7 +15,7 @@ $(B)/obj/attack/%.o: test/lab/src/attack/% test/attack.mk $(wildcard test/lab/sr
 		include/crossover/gate.h $(wildcard test/lab/ko/xo_attack/*.h) $(B)/gate/gate_blob.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -fno-stack-protector -fno-tree-loop-distribute-patterns \
-		-I$(B)/gate -Itest/lab/ko/xo_attack -pthread -c -o $@ $<
+		-I$(B)/gate -Itest/lab/ko/xo_attack -I. -pthread -c -o $@ $<
 
 include lab/kbuild.mk
 $(eval $(call xo_kmod,xo_attack,test/lab/ko/xo_attack))

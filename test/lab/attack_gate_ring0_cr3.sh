@@ -5,7 +5,7 @@
 attack_up
 bits=$(awk '/address sizes/ { print $4; exit }' /proc/cpuinfo)
 [ "$bits" -gt 39 ] && bits=39
-base=$((3 << (bits - 2)))
+died=0 base=$((3 << (bits - 2)))
 # the image, the first pages that all vCPUs share (text, tables, constants), a vCPU's list and constants
 for at in 0 $((0x40000000)) $((0x40001000)) $((0x40002000)) $((0x40003000)) $((0x80000000)) $((0x80001000)); do
 	mgr sh -c "[ -e /dev/xo_attack ] || insmod $KO/xo_attack.ko" || fail "insmod xo_attack in mgr"
@@ -16,5 +16,7 @@ for at in 0 $((0x40000000)) $((0x40001000)) $((0x40002000)) $((0x40003000)) $((0
 	xo vm kill mgr; sleep 1
 	xo vm start mgr && xo vm wait mgr --timeout 100 || fail "mgr does not start again"
 	attack_link; plain_call "after CR3 $at"
+	died=$((died + 1))
 done
+echo "CR3 values tried 7, of which the VM died $died"
 attack_end

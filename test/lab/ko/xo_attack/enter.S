@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Ring 0 with every register chosen, and back by the first exception. */
+/* Ring 0 or 3 with every register chosen, and back by the first exception. */
 #include "xo_attack.h"
 #include "regs.h"
 
@@ -24,12 +24,23 @@ xa_go:
 	lidt	[rip + xa_idtr]
 	mov	cr3, rsi
 	mov	rax, rdi
+	cmp	dword ptr [rax + XA_RING3], 0
+	jne	ring3
 	push	[rax + XA_FLAGS]
 	popfq
 	LOAD_REGS
 	mov	rsp, [rax + 4 * 8]
 	mov	rax, [rax]
 	jmp	[rip + target]
+
+ring3:	push	XA_USER_SS
+	push	[rax + 4 * 8]
+	push	[rax + XA_FLAGS]
+	push	XA_USER_CS
+	push	[rax + XA_RIP]
+	LOAD_REGS
+	mov	rax, [rax]
+	iretq
 
 	/* On a stack of its own: vector, error, RIP, CS, RFLAGS, RSP, SS */
 caught:

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A hostile guest kernel, for the lab only: lets a process of this VM do from ring 0 what only ring
- * 0 can do to gates. It harms its own VM at most; one CPU, one user at a time.
+ * 0 can do to gates, or run in ring 3 on another process's page tables. It harms its own VM at
+ * most; one CPU, one user at a time.
  */
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/uaccess.h>
 #include <asm/desc.h>
 #include <asm/extable.h>
@@ -62,22 +64,23 @@ static void raw_cr4_back(u64 old)
 	asm volatile("mov %0, %%cr4" : : "r"(old) : "memory");
 }
 
-static pgd_t *user_pgd(void)
+static pgd_t *user_pgd(struct mm_struct *mm)
 {
 #ifdef CONFIG_PAGE_TABLE_ISOLATION
 	if (boot_cpu_has(X86_FEATURE_PTI))
-		return kernel_to_user_pgdp(current->mm->pgd);
+		return kernel_to_user_pgdp(mm->pgd);
 #endif
-	return current->mm->pgd;
+	return mm->pgd;
 }
 
-static u64 cr3_of(const struct xa_run *run)
+static u64 cr3_of(const struct xa_run *run, struct mm_struct *mm)
 {
 	u64 pcid = __read_cr3() & ~CR3_ADDR_MASK ? PCID_OURS : 0;
 
 	switch (run->which) {
 	case XA_CR3_USER:
-		return __pa(user_pgd()) | pcid;
+	case XA_CR3_PID:
+		return __pa(user_pgd(mm)) | pcid;
 	case XA_CR3_KERNEL:
 		return __read_cr3() & ~BIT_ULL(63);
 	default:
@@ -89,29 +92,54 @@ static u64 cr3_of(const struct xa_run *run)
  * Ring 3's tables lack the kernel: it is lent to them for the time. Exceptions come on the stack of
  * double faults, which is there whatever RSP is.
  */
-static void go(struct xa_run *run)
+static void go(struct xa_run *run, struct mm_struct *mm)
 {
 	static pgd_t upper[PTRS_PER_PGD / 2];
-	pgd_t *user = user_pgd() + PTRS_PER_PGD / 2;
+	pgd_t *user = user_pgd(mm) + PTRS_PER_PGD / 2;
 	u64 cr4;
 
 	local_irq_disable();
 	memcpy(upper, user, sizeof(upper));
 	memcpy(user, current->mm->pgd + PTRS_PER_PGD / 2, sizeof(upper));
 	cr4 = raw_cr4(X86_CR4_SMEP | X86_CR4_SMAP);
-	xa_go(run, cr3_of(run));
+	xa_go(run, cr3_of(run, mm));
 	raw_cr4_back(cr4);
 	memcpy(user, upper, sizeof(upper));
 	local_irq_enable();
 }
 
+static struct mm_struct *mm_of(const struct xa_run *run)
+{
+	struct task_struct *task;
+	struct mm_struct *mm;
+
+	if (run->which != XA_CR3_PID) {
+		mmget(current->mm);
+		return current->mm;
+	}
+	rcu_read_lock();
+	task = pid_task(find_vpid(run->cr3), PIDTYPE_PID);
+	if (task)
+		get_task_struct(task);
+	rcu_read_unlock();
+	if (!task)
+		return NULL;
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	return mm;
+}
+
 static long run(struct xa_run *arg)
 {
 	static struct xa_run ours;
+	struct mm_struct *mm = mm_of(arg);
 
+	if (!mm)
+		return -ESRCH;
 	ours = *arg;
 	ours.flags = (ours.flags & ~X86_EFLAGS_IF) | X86_EFLAGS_FIXED;
-	go(&ours);
+	go(&ours, mm);
+	mmput(mm);
 	memcpy(arg, &xa_out, offsetof(struct xa_run, cr3));
 	arg->vector = xa_vector;
 	return 0;

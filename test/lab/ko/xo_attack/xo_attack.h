@@ -3,8 +3,12 @@
 #ifndef XO_ATTACK_KO_H
 #define XO_ATTACK_KO_H
 
-#define XA_FLAGS 128
-#define XA_RIP	 136
+#define XA_FLAGS   128
+#define XA_RIP	   136
+#define XA_RING3   160
+
+#define XA_USER_CS 0x33
+#define XA_USER_SS 0x2b
 
 #ifndef __ASSEMBLER__
 #include <linux/ioctl.h>
@@ -23,19 +27,22 @@ enum xa_cr3 {
 	XA_CR3_USER,   /* the process's, as ring 3 has it */
 	XA_CR3_KERNEL, /* as ring 0 has it */
 	XA_CR3_VALUE,  /* any; if nothing is there, the VM dies of it */
+	XA_CR3_PID,    /* as ring 3 of that process has it; what is needed there must be mapped */
 };
 
 /*
- * Goes to `rip` in ring 0 with these registers, interrupts off, SMEP and SMAP off; comes back by
- * the first exception, whichever it is. Registers in the processor's order.
+ * Goes to `rip` in ring 0 (or 3) with these registers, interrupts off, SMEP and SMAP off; comes
+ * back by the first exception, whichever it is. Registers in the processor's order.
  */
 struct xa_run {
-	__u64 r[16]; /* in and out */
-	__u64 flags; /* in and out */
-	__u64 rip;   /* in and out */
-	__u64 cr3;
+	__u64 r[16];  /* in and out */
+	__u64 flags;  /* in and out */
+	__u64 rip;    /* in and out */
+	__u64 cr3;    /* XA_CR3_VALUE: it; XA_CR3_PID: the process */
 	__u32 which;  /* enum xa_cr3 */
 	__u32 vector; /* out */
+	__u32 ring3;  /* 1: there */
+	__u32 reserved;
 };
 #define XA_RUN _IOWR('a', 2, struct xa_run)
 

@@ -4,7 +4,8 @@
  *
  *   engine.c	all that it asks of libcrossover	service.c, service_entry.S  what runs away
  *   enter.S	leaving C with every register chosen	serve.c	   the owner, in the other VM
- *   try.c	one try: what came of it, and sums	the others: one hazard each
+ *   try.c	one try: what came of it, and sums	host.c	   what the host does to its VM
+ *   the others: one hazard each
  *
  * A try ends in one of few ways, each counted; a way that nobody foresaw fails the test.
  */
@@ -193,11 +194,15 @@ int attack_deeds(int argc, char **argv);
 int attack_state(int argc, char **argv);
 int attack_second(int argc, char **argv);
 int attack_scribble(int argc, char **argv);
+int attack_scribble_window(int argc, char **argv);
 int attack_wid(int argc, char **argv);
 int attack_caller(int argc, char **argv);
 int attack_plain(int argc, char **argv);
+int attack_generation(int argc, char **argv);
+int attack_pages(int argc, char **argv);
 int attack_ring0(int argc, char **argv);
 int attack_cr3(int argc, char **argv);
+int attack_foreign(int argc, char **argv);
 int attack_serve(int argc, char **argv);
 #endif
 #endif

@@ -163,3 +163,18 @@ int attack_plain(int argc, char **argv)
 	target_close(&target);
 	return 0;
 }
+
+/* The table's generation as a service sees it: its owner knows whether that is so. */
+int attack_generation(int argc, char **argv)
+{
+	uint64_t v = 0;
+	int err = target_try(&target, argc > 1 ? argv[1] : "attack", 1);
+
+	if (!err)
+		err = target_call_for(&target, OP_READ, (uint64_t)service_table, 0, &v, CALL_MS);
+	if (err)
+		die("reading the table: %s", strerror(-err));
+	printf("%s %lu\n", target_engine(&target), v);
+	target_close(&target);
+	return 0;
+}

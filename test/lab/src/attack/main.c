@@ -14,11 +14,15 @@ static const struct {
 	{ "state", attack_state },
 	{ "second", attack_second },
 	{ "scribble", attack_scribble },
+	{ "scribble-window", attack_scribble_window },
 	{ "wid", attack_wid },
 	{ "caller", attack_caller },
 	{ "plain", attack_plain },
+	{ "generation", attack_generation },
+	{ "pages", attack_pages },
 	{ "ring0", attack_ring0 },
 	{ "cr3", attack_cr3 },
+	{ "foreign", attack_foreign },
 	{ "serve", attack_serve },
 };
 

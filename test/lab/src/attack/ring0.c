@@ -11,7 +11,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include "gate_blob.h"
-#include "xo_attack.h"
+#include "ring0.h"
 
 #define PAGE	 4096UL
 #define FPU_SIZE 15 /* of FNSTCW and STMXCSR right before gate_restart */
@@ -20,11 +20,24 @@ static int device;
 static struct target target;
 static uint8_t *text;
 
-static void open_device(void)
+int ring0_open(void)
 {
 	device = open("/dev/xo_attack", O_RDWR | O_CLOEXEC);
 	if (device < 0)
 		die("/dev/xo_attack: %s (insmod xo_attack.ko)", strerror(errno));
+	return device;
+}
+
+uint8_t *ring0_connect(void)
+{
+	target_open(&target, "attack", 2, true);
+	text = window(&target, 0);
+	return text;
+}
+
+void ring0_disconnect(void)
+{
+	target_close(&target);
 }
 
 /* ------------------------------------------------------------------ VMFUNC in the kernel's text */
@@ -55,10 +68,9 @@ static void leaves(const char *when)
 /* ------------------------------------------------------------------ gate text in ring 0 */
 
 static uint64_t frame[64];
-void ring0_back(void);
 asm(".text; .globl ring0_back; ring0_back: ud2");
 
-static void set_save(void)
+void ring0_save(void)
 {
 	uint8_t *save = text + XO_GATE_SAVE;
 	uint64_t fs;
@@ -73,7 +85,7 @@ static void set_save(void)
 	*(uint16_t *)(save + XO_SAVE_FCW) = 0x37f;
 }
 
-static bool plain_call(void)
+bool ring0_plain_call(void)
 {
 	int tries;
 
@@ -88,6 +100,11 @@ static bool plain_call(void)
 			target_reset(&target, 0);
 	}
 	return false;
+}
+
+uint64_t ring0_frame(void)
+{
+	return (uint64_t)&frame[32];
 }
 
 static void own_text(void)
@@ -114,7 +131,7 @@ static void every_byte(const char *what, uint64_t junk, uint32_t which)
 	for (k = 0; k <= XO_L_gate_end; k++) {
 		struct xa_run run = { .which = which, .rip = (uint64_t)text + k - 3 };
 
-		set_save();
+		ring0_save();
 		memcpy(text + k - 3, "\x0f\x01\xd4", 3);
 		for (i = 0; i < 16; i++)
 			run.r[i] = junk;
@@ -128,7 +145,7 @@ static void every_byte(const char *what, uint64_t junk, uint32_t which)
 		vectors[run.vector < 32 ? run.vector : 32]++;
 		for (i = 0; i < 16; i++)
 			leaks += looks_like_eptp((uint64_t)run.r[i], given);
-		if (!plain_call() && wrong++ < 3)
+		if (!ring0_plain_call() && wrong++ < 3)
 			printf("byte %#x: vector %u, no plain call after it\n", k, run.vector);
 	}
 	printf("%-24s tries %lu:", what, tries);
@@ -143,7 +160,7 @@ static void every_byte(const char *what, uint64_t junk, uint32_t which)
 
 static void gate_text(void)
 {
-	set_save();
+	ring0_save();
 	every_byte("registers: zero", 0, XA_CR3_USER);
 	every_byte("registers: ones", ~0UL, XA_CR3_USER);
 	every_byte("registers: the list", (uint64_t)text + XO_GATE_LIST, XA_CR3_USER);
@@ -180,7 +197,7 @@ static void idt_in_buffer(uint64_t deed)
 	      "status "
 	      "%lu, kind %lu",
 	      deed, a.status, a.value >> 56);
-	check(plain_call(), "a plain call after that");
+	check(ring0_plain_call(), "a plain call after that");
 }
 
 /*
@@ -228,21 +245,20 @@ static void task_switched(uint64_t op, uint64_t a)
 	memcpy(text, xo_gate_text, PAGE);
 	check(r.status == XO_GATE_FAULT && r.value >> 56 == XO_GATE_FAULT_GATE,
 	      "CR0.TS on: refused by the runtime: status %lu, kind %lu", r.status, r.value >> 56);
-	check(plain_call(), "a plain call after that");
+	check(ring0_plain_call(), "a plain call after that");
 }
 
 int attack_ring0(int argc, char **argv)
 {
 	uint64_t v;
 
-	open_device();
+	ring0_open();
 	leaves("not connected");
-	target_open(&target, "attack", 2, true);
-	text = window(&target, 0);
+	ring0_connect();
 	leaves("connected");
 	own_text();
-	set_save();
-	check(plain_call(), "a plain call by gate text of our own");
+	ring0_save();
+	check(ring0_plain_call(), "a plain call by gate text of our own");
 	gate_text();
 	idt_in_buffer(DEED_DIVIDE);
 	idt_in_buffer(DEED_UD2);
@@ -260,11 +276,10 @@ int attack_cr3(int argc, char **argv)
 {
 	struct xa_run run = { .which = XA_CR3_VALUE };
 
-	open_device();
-	target_open(&target, "attack", 2, true);
-	text = window(&target, 0);
+	ring0_open();
+	ring0_connect();
 	own_text();
-	set_save();
+	ring0_save();
 	memcpy(text + XO_L_gate_in - 3, "\x0f\x01\xd4", 3);
 	run.cr3 = argc > 1 ? strtoul(argv[1], NULL, 0) : 0;
 	run.rip = (uint64_t)text + XO_L_gate_in - 3;

@@ -19,7 +19,6 @@ uint64_t service_pattern[4]
 	__attribute__((aligned(32))) = { 0x5ec2e75ec2e75ec2, 0x5ec2e75ec2e75ec2, 0x5ec2e75ec2e75ec2,
 					 0x5ec2e75ec2e75ec2 };
 uint64_t service_word;
-uint64_t service_table[SERVICE_TABLE] __attribute__((aligned(4096)));
 static struct regs registers;
 
 void service_jump(const struct regs *regs);

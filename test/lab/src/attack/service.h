@@ -5,13 +5,18 @@
 
 #include "attack.h"
 
-#define SERVICE_CHANGING (~0UL) /* its first word, meanwhile */
-#define SERVICE_TABLE	 2048	/* words: four pages that the owner unmaps, swaps, merges */
+#define SERVICE_CHANGING   (~0UL) /* its first word, meanwhile */
+#define SERVICE_TABLE	   2048	  /* words: four pages that the owner unmaps, swaps, merges */
+
+/* Alone in the 2 MiB that one huge page would map, so that they can become part of one. */
+#define SERVICE_TABLE_AT   0x30000000UL
+#define SERVICE_TABLE_ROOM 0x200000UL
+#define SERVICE_TABLE_SIZE (SERVICE_TABLE * sizeof(uint64_t))
+#define service_table	   ((uint64_t *)SERVICE_TABLE_AT)
 
 extern struct full service_full;
 extern uint64_t service_word;
 extern uint64_t service_pattern[4];
-extern uint64_t service_table[SERVICE_TABLE];
 /* What the owner puts there in each generation. */
 static inline uint64_t service_table_word(uint64_t generation, size_t i)
 {
