@@ -20,6 +20,8 @@
 
 static struct target target, second;
 static unsigned int busy_resets;
+static unsigned int genuine; /* faults that the service itself made, in its own code */
+static uint32_t step = 1;
 
 static bool defined(int err)
 {
@@ -87,6 +89,7 @@ static void deeds(void)
 		unsigned int kind = target_fault(&target, &rip);
 		bool after = plain(&target);
 
+		genuine += err == -EFAULT;
 		check(err == -EFAULT && (K(kind) & deed[i].kinds) && rip && after,
 		      "a service's %s: error %d, kind %u at %#lx, then a plain call", deed[i].name,
 		      err, kind, rip);
@@ -102,6 +105,7 @@ static void look(const char *what, const void *where, bool writes)
 				  5000);
 	unsigned int kind = target_fault(&target, NULL);
 
+	genuine += err == -EFAULT;
 	check(err == -EFAULT && (K(kind) & (MEMORY | EXCEPT)) && plain(&target),
 	      "a service that %s %s: error %d, kind %u", writes ? "writes" : "reads", what, err,
 	      kind);
@@ -226,8 +230,8 @@ static void every_byte(uint32_t from, uint32_t to, const char *what)
 	uint64_t v;
 	uint32_t k;
 
-	for (k = from; k < to; k++) {
-		struct regs r = sets[k % COUNT(sets)];
+	for (k = from; k < to; k += step) {
+		struct regs r = sets[k / step % COUNT(sets)];
 
 		way(&w, jump_out(k, &r, &v), what, k);
 	}
@@ -287,20 +291,34 @@ static void never(void)
 	ways_end(&w, "a service that never returns");
 }
 
-int attack_deeds(int argc, char **argv)
+static void forged(void)
 {
-	target_open(&target, argc > 1 ? argv[1] : "attack", 2, true);
-	target_open(&second, "attack", 2, true);
-	check(plain(&target) && plain(&second), "plain calls of two connections");
-	deeds();
-	looks();
 	forged_statuses();
 	every_byte(0, XO_L_gate_end, "gate text's bytes, by a service");
 	every_byte(XO_GATE_RT, XO_GATE_RT + xo_rt_labels[1].end, "runtime's bytes, by a service");
 	forged_saves();
 	twice();
 	never();
+}
+
+/* xo_attack deeds SERVICE genuine|forged [STEP]: of the gate's bytes every STEPth */
+int attack_deeds(int argc, char **argv)
+{
+	if (argc < 3)
+		die("usage: xo_attack deeds SERVICE genuine|forged [STEP]");
+	if (argc > 3)
+		step = (uint32_t)strtoul(argv[3], NULL, 0);
+	target_open(&target, argv[1], 2, true);
+	target_open(&second, argv[1], 2, true);
+	check(plain(&target) && plain(&second), "plain calls of two connections");
+	if (!strcmp(argv[2], "genuine")) {
+		deeds();
+		looks();
+	} else {
+		forged();
+	}
 	check(plain(&second), "the other connection works");
+	printf("faults %u\n", genuine);
 	printf("connections with all slots spoilt, and reset: %u\n", busy_resets);
 	target_close(&second);
 	target_close(&target);
