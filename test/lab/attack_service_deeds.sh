@@ -6,7 +6,7 @@ told() { command_owner nothing 1; owner_done nothing 1; web sed -n 's/^done.*fau
 counted() { xo stat | awk '/^VM.*SERVICE/ { on = 1; next } /^$/ { on = 0 } on && $2 == "attack" { print $6 }'; }
 attack_up
 expect_eq "faults at first" "$(counted)" 0
-attack "what no service may do" mgr "$A" deeds attack genuine >/tmp/deeds.log; cat /tmp/deeds.log
+attack "what no service may do" mgr "$A" deeds attack genuine | tee /tmp/deeds.log || exit 1
 made=$(sed -n 's/^faults //p' /tmp/deeds.log)
 [ "$made" -gt 0 ] || fail "no fault was made"
 expect_eq "faults that the host counted, of $made" "$(counted)" "$made"
