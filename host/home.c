@@ -105,14 +105,17 @@ static struct xo_gslot *find_slot(const struct xo_away *a)
  * Somebody else's VMFUNC: a process without connections, the kernel, or gate text from ring 0. As
  * if there were no such instruction: RIP is behind it, so #UD belongs three bytes before. After an
  * event it did nothing and went on. But who executed some of the gate's text first may have read
- * an EPTP, which is a host address: gone with all registers. Elsewhere nothing can be executed, and
- * right behind a VMFUNC they are as it wants them, leaf 0 and entry 1.
+ * an EPTP, which is a host address: gone with all registers. That can be whoever has page tables
+ * here, wherever its RIP is now: a RET in a gate, from a stack that is the list, leads anywhere. It
+ * may have lost them meanwhile; then RIP tells, or RAX and RCX, which right behind a VMFUNC are as
+ * that wants them, leaf 0 and entry 1.
  */
 static void stranger(const struct xo_away *a)
 {
 	const unsigned long *regs = a->vcpu->arch.regs;
 
-	if (a->rip - XO_GATE_BASE < XO_GATE_CONNS * XO_GATE_CONN_SIZE || regs[VCPU_REGS_RAX] ||
+	if (xo_process_find(a->gate, a->cr3) ||
+	    a->rip - XO_GATE_BASE < XO_GATE_CONNS * XO_GATE_CONN_SIZE || regs[VCPU_REGS_RAX] ||
 	    (u32)regs[VCPU_REGS_RCX] != 1)
 		xo_clear_registers(a->vcpu);
 	if (a->event)
