@@ -176,9 +176,16 @@ static void finish_epilogue(struct xo_away *a)
 	}
 }
 
-static void disarm(struct xo_gate_cpu *cpu)
+/*
+ * Who was away may have written all of the list, by gate text's PUSH with RSP in there: any entry
+ * that is left would be the next VMFUNC's. Who is at home has not: no VMFUNC is reached behind such
+ * a store (gate-check), so that it ended in an exit, in the gate context.
+ */
+static void disarm(struct xo_gate_cpu *cpu, bool away)
 {
 	cpu->armed = false;
+	if (away)
+		memset(cpu->list, 0, PAGE_SIZE);
 	cpu->list[XO_LIST_HOME / 8] = 0;
 	cpu->list[XO_LIST_GATE / 8] = 0;
 	cpu->list[XO_LIST_SVC / 8] = 0;
@@ -197,12 +204,12 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	if (!a.cpu || !a.cpu->armed)
 		return false;
 	a.list_svc = a.cpu->list[XO_LIST_SVC / 8];
-	disarm(a.cpu);
+	a.eptp = xo_vmread(EPT_POINTER);
+	disarm(a.cpu, a.eptp != a.cpu->home);
 	xo_caches_drop(vcpu);
 	/* Without the bits that modify it: an interrupt that beats a bus-lock exit is one too.
 	 * (After a failed entry it is home.) */
 	a.reason = (u16)xo_exit_reason(vcpu);
-	a.eptp = xo_vmread(EPT_POINTER);
 	if (a.eptp == a.cpu->home) {
 		finish_epilogue(&a);
 		return false;
