@@ -8,4 +8,5 @@ attack "leaves in web" web "$A" leaf alone
 attack "leaves in plain" plain sh -c "[ -x $A ] || mount -t erofs -o ro /dev/vdb /opt/crossover 2>/dev/null; $A leaf alone"
 attack "leaves by a service" mgr "$A" service-leaves attack
 attack "leaves by a service of general registers" mgr "$A" service-leaves attack-gpr
+attack "entries that gate text wrote" mgr "$A" poison
 attack_end

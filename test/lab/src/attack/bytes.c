@@ -8,6 +8,7 @@
 #include <linux/hw_breakpoint.h>
 #include <linux/perf_event.h>
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -394,5 +395,46 @@ int attack_bytes(int argc, char **argv)
 	skipped("protection keys", "the emulated Haswell has none");
 	check((uint64_t)text >> 32, "compatibility mode cannot name the gate's address: %p", text);
 	printf("slots reset %lu, revivals %lu, again %lu\n", resets, revivals, again);
+	return end_status();
+}
+
+/* What a list entry would need to be followed: an EPT of four levels at page 1 of the host. */
+#define AN_EPTP 0x101eUL
+
+/* Gate text's pushes write the list; no entry of it may be there behind the exit which ends that.
+ * VMFUNC of an empty one does nothing but raise #UD; had it led away, the host would have cleared
+ * the registers of who came back. */
+int attack_poison(int argc, char **argv)
+{
+	struct tally t = { .name = "pushes into the list" };
+	struct regs in;
+	struct try out;
+	uint64_t i;
+
+	(void)argc, (void)argv;
+	try_init();
+	target_open(&target, "attack", 2, true);
+	text = window(&target, 0);
+	make_own_text();
+	for (i = 512; i > 8; i -= 6) { /* each writes six entries below it */
+		fill(&in, AN_EPTP);
+		in.r[RSP] = (uint64_t)text + XO_GATE_LIST + i * 8;
+		one(&t, XO_L_gate_resume, &in, false);
+	}
+	for (i = 3; i < 512; i++) {
+		fill(&in, ~AN_EPTP);
+		in.r[RAX] = 0;
+		in.r[RCX] = i;
+		in.rip = (uint64_t)leaf_vmfunc;
+		try_run(&in, &out);
+		tally_add(&t, &in, &out);
+		if (out.signal == SIGILL && out.out.r[RBX] == ~AN_EPTP)
+			continue;
+		if (t.wrong++ < 3)
+			printf("entry %lu was left: signal %d, RBX %#lx\n", i, out.signal,
+			       out.out.r[RBX]);
+	}
+	judge(&t, XO_L_gate_resume, t.name);
+	check(tally_print(&t), "nothing that gate text wrote into the list outlives the exit");
 	return end_status();
 }

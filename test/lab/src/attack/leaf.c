@@ -9,7 +9,6 @@
 
 static uint64_t where; /* RIP of the last SIGILL must be the VMFUNC itself */
 
-void leaf_vmfunc(void);
 void leaf_behind(void);
 asm(".text; .globl leaf_vmfunc, leaf_behind\n"
     "leaf_vmfunc: .byte 0x0f, 0x01, 0xd4\n"
