@@ -89,6 +89,17 @@ static u64 cr3_of(const struct xa_run *run, struct mm_struct *mm)
 }
 
 /*
+ * The host lets who comes home in ring 3 go on with interrupts on, as ring 3 has them. One taken
+ * with our IDT would be lost to the kernel: so they wait in the interrupt controller.
+ */
+static void hold_interrupts(bool on)
+{
+	u64 priority = on ? 15 : 0;
+
+	asm volatile("mov %0, %%cr8" : : "r"(priority) : "memory");
+}
+
+/*
  * Ring 3's tables lack the kernel: it is lent to them for the time. Exceptions come on the stack of
  * double faults, which is there whatever RSP is.
  */
@@ -99,12 +110,14 @@ static void go(struct xa_run *run, struct mm_struct *mm)
 	u64 cr4;
 
 	local_irq_disable();
+	hold_interrupts(true);
 	memcpy(upper, user, sizeof(upper));
 	memcpy(user, current->mm->pgd + PTRS_PER_PGD / 2, sizeof(upper));
 	cr4 = raw_cr4(X86_CR4_SMEP | X86_CR4_SMAP);
 	xa_go(run, cr3_of(run, mm));
 	raw_cr4_back(cr4);
 	memcpy(user, upper, sizeof(upper));
+	hold_interrupts(false);
 	local_irq_enable();
 }
 
