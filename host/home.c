@@ -95,10 +95,31 @@ static struct xo_gslot *find_slot(const struct xo_away *a)
 	slot = slot_by_rip(a->gate, a->cr3, a->rip);
 	if (!slot && a->list_svc)
 		slot = xo_gslot_by_eptp(a->list_svc);
-	/* A slot of another process is none of who runs here. */
-	if (slot && slot->conn->process->cr3 != a->cr3)
+	/* A slot of another process, or VM, is none of who runs here: the entry may be forged. */
+	if (slot && (slot->conn->caller->gate != a->gate || slot->conn->process->cr3 != a->cr3))
 		return NULL;
 	return slot;
+}
+
+static bool in_region(u64 address)
+{
+	return address - XO_GATE_BASE < (u64)XO_GATE_CONNS * XO_GATE_CONN_SIZE;
+}
+
+/*
+ * Where a stranger goes on. In gate text it is a caller whose connection has just been taken down:
+ * at its VMFUNC, whose #UD the caller's kernel knows. With RSP among the gates a RET took RIP from
+ * there, and it may be an EPTP.
+ */
+static u64 stranger_rip(const struct xo_away *a)
+{
+	u64 at = (a->rip - XO_GATE_BASE) % XO_GATE_SLOT_SIZE;
+
+	if (in_region(a->rip) && at < PAGE_SIZE && !xo_from_ring0())
+		return a->rip - at + XO_L_gate_in - 3;
+	if (in_region(xo_vmread(GUEST_RSP)))
+		return 0;
+	return a->event ? a->rip : a->rip - 3;
 }
 
 /*
@@ -112,16 +133,16 @@ static struct xo_gslot *find_slot(const struct xo_away *a)
  */
 static void stranger(const struct xo_away *a)
 {
-	const unsigned long *regs = a->vcpu->arch.regs;
+	unsigned long *regs = a->vcpu->arch.regs;
 
-	if (xo_process_find(a->gate, a->cr3) ||
-	    a->rip - XO_GATE_BASE < XO_GATE_CONNS * XO_GATE_CONN_SIZE || regs[VCPU_REGS_RAX] ||
-	    (u32)regs[VCPU_REGS_RCX] != 1)
+	if (xo_process_find(a->gate, a->cr3) || in_region(a->rip) || regs[VCPU_REGS_RAX] ||
+	    (u32)regs[VCPU_REGS_RCX] != 1) {
 		xo_clear_registers(a->vcpu);
-	if (a->event)
-		return;
-	xo_vmwrite(GUEST_RIP, a->rip - 3);
-	xo_exit_inject_ud(a->vcpu);
+		regs[VCPU_REGS_RCX] = 1; /* VMFUNC's, should it be executed again */
+	}
+	xo_vmwrite(GUEST_RIP, stranger_rip(a));
+	if (!a->event)
+		xo_exit_inject_ud(a->vcpu);
 }
 
 static void from_away(struct xo_away *a)
