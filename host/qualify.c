@@ -44,8 +44,9 @@ static enum xo_reason registers_qualify(const struct kvm_vcpu *vcpu)
 		return XO_REASON_NOT_LONG_MODE;
 	if (cr4 & X86_CR4_PKE)
 		return XO_REASON_PKU;
-	/* The runtime looks at IDTR by SIDT, which must not fault. */
-	if (cr4 & X86_CR4_UMIP)
+	/* The runtime looks at IDTR by SIDT, which must neither fault nor exit, as it does where
+	 * KVM emulates UMIP. */
+	if (cr4 & X86_CR4_UMIP || xo_vmread(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_DESC)
 		return XO_REASON_UMIP;
 	if (!(cr4 & X86_CR4_FSGSBASE))
 		return XO_REASON_NO_FSGSBASE;
