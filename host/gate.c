@@ -341,6 +341,7 @@ struct xo_process *xo_process_get(struct xo_vm *vm, u64 cr3)
 	INIT_LIST_HEAD(&p->pages);
 	p->cr3 = cr3;
 	if (fill_process(vm, p)) {
+		xo_away_flush(); /* they were there for a while */
 		xo_pages_free(&p->pages);
 		kfree(p);
 		return ERR_PTR(-ENOMEM);

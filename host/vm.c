@@ -77,10 +77,11 @@ static u32 end_incarnation(struct xo_vm *vm)
 	WRITE_ONCE(vm->up, false);
 	WRITE_ONCE(vm->event, 0);
 	xo_worlds_clear(vm);
-	xo_services_vm_end(vm);
 	for (i = 0; i < XO_LINKS_PER_VM; i++)
 		if (vm->link[i])
 			calls += xo_link_side_down(vm->link[i], xo_link_side(vm->link[i], vm));
+	/* ORDER: behind that nobody grants it anything (publish_grant()). */
+	xo_services_vm_end(vm);
 	return calls;
 }
 
