@@ -80,20 +80,20 @@ static struct xo_exit_slot *exit_slot_get(struct xo_conn *c)
 {
 	for (unsigned int i = 0; i < c->slots; i++) {
 		struct xo_exit_slot *s = &c->exit[i];
+		uintptr_t nobody = 0;
 
-		if (__atomic_exchange_n(&s->taken, 1, __ATOMIC_ACQUIRE))
-			continue;
-		s->req.ticket = 0;
-		s->owner = xo_this_thread();
-		return s;
+		if (__atomic_compare_exchange_n(&s->owner, &nobody, xo_this_thread(), false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+			return s;
 	}
 	return NULL;
 }
 
+/* Without a ticket: who takes it next and is interrupted at once has nothing to give up. */
 static void exit_slot_put(struct xo_exit_slot *s)
 {
-	s->owner = 0;
-	__atomic_store_n(&s->taken, 0, __ATOMIC_RELEASE);
+	s->req.ticket = 0;
+	__atomic_store_n(&s->owner, 0, __ATOMIC_RELEASE);
 }
 
 static void exit_abandon(struct xo_conn *c, struct xo_exit_slot *s)
@@ -331,7 +331,7 @@ void xo_abandon(struct xo_conn *c)
 	for (unsigned int i = 0; i < c->slots; i++) {
 		struct xo_exit_slot *s = &c->exit[i];
 
-		if (!__atomic_load_n(&s->taken, __ATOMIC_ACQUIRE) || s->owner != self)
+		if (__atomic_load_n(&s->owner, __ATOMIC_ACQUIRE) != self)
 			continue;
 		exit_abandon(c, s);
 		exit_slot_put(s);

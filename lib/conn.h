@@ -14,11 +14,11 @@
 
 enum xo_mapping { XO_UNMAPPED, XO_MAPPING, XO_MAPPED };
 
-/* A call under way over `exit`. */
+/* A call under way over `exit`. One store claims it and says whose it is: a signal handler that
+ * leaves by longjmp() may come at any instant. */
 struct xo_exit_slot {
-	uint8_t taken;		  /* atomic */
-	volatile uintptr_t owner; /* thread; what its FS base is */
-	struct xo_g_invoke req;	  /* the kernel writes the ticket before any handler runs */
+	uintptr_t owner;	/* atomic: thread, that is its FS base; 0: free */
+	struct xo_g_invoke req; /* the kernel writes the ticket before any handler runs */
 };
 
 struct xo_conn {

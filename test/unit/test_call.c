@@ -286,6 +286,27 @@ static void only_ones_own_slots_are_given_up(void **state)
 	assert_int_equal(*claim(1), 0);
 }
 
+static void a_place_over_exit_is_its_claimants_at_once(void **state)
+{
+	const uint64_t args[6] = { 1, 2, 3, 4, 5, 6 };
+	const struct xo_answer slowly = { .status = XO_CALL_SLOWLY };
+	uint64_t v;
+
+	begin();
+	for (unsigned int i = 0; i < conn.slots; i++)
+		conn.exit[i].owner = xo_this_thread() + 64;
+	assert_int_equal(xo_call_slow(&conn, args, xo_entry_exit, slowly, &v, NULL), -EBUSY);
+	conn.exit[1].owner = xo_this_thread(); /* a handler comes right behind the claim */
+	xo_abandon(&conn);
+	assert_string_equal(told, "");
+	assert_int_equal(conn.exit[0].owner, xo_this_thread() + 64);
+	assert_int_equal(conn.exit[1].owner, 0);
+	assert_int_equal(xo_call_slow(&conn, args, xo_entry_exit, slowly, &v, NULL), 0);
+	assert_int_equal(v, 77);
+	assert_int_equal(conn.exit[1].owner, 0);
+	memset(conn.exit, 0, sizeof(conn.exit));
+}
+
 static void errno_is_kept(void **state)
 {
 	uint64_t v;
@@ -308,6 +329,7 @@ int main(void)
 		cmocka_unit_test(nothing_goes_on_for_ever),
 		cmocka_unit_test(strange_answers_are_errors),
 		cmocka_unit_test(only_ones_own_slots_are_given_up),
+		cmocka_unit_test(a_place_over_exit_is_its_claimants_at_once),
 		cmocka_unit_test(errno_is_kept),
 	};
 
