@@ -25,6 +25,7 @@ struct xo_process {
 	struct mm_struct *mm; /* compared */
 	u32 refs;	      /* its connections */
 	bool ended;
+	bool unsure; /* the host may have a connection of it that it did not tell of */
 	u64 cr3;
 	DECLARE_BITMAP(regions, XO_GATE_CONNS);
 };
@@ -72,7 +73,7 @@ static void released(struct mmu_notifier *mn, struct mm_struct *mm)
 			any = true;
 			forget(conn);
 		}
-	if (any)
+	if (any || p->unsure)
 		xo_request(&req);
 	mutex_unlock(&lock);
 }
@@ -179,6 +180,8 @@ static int make(struct xo_session *s, struct xo_g_attach *out)
 	int ret = xo_request(&req);
 
 	out->reason = req.info.reason;
+	if (ret == -ETIMEDOUT)
+		conn->process->unsure = true;
 	if (ret)
 		return ret;
 	take_pages_away(req.save_gpa, conn->slots);
