@@ -398,6 +398,24 @@ int attack_bytes(int argc, char **argv)
 	return end_status();
 }
 
+/* RET in the gate context takes RIP from the host's constants: nobody may see it. */
+static void returns(void)
+{
+	static const uint64_t from[] = { XO_GATE_CONST, XO_GATE_VCPU, XO_GATE_LIST,
+					 XO_GATE_LIST + XO_LIST_GATE };
+	struct tally t = { .name = "returns to constants" };
+	struct regs in;
+
+	for (uint32_t k = 0; k < XO_L_gate_end; k++)
+		for (size_t i = 0; xo_gate_text[k] == 0xc3 && i < COUNT(from); i++) {
+			fill(&in, 0);
+			in.r[RSP] = (uint64_t)text + from[i];
+			one(&t, k, &in, false);
+		}
+	judge(&t, 0, t.name);
+	check(tally_print(&t), "gate text returned to what the host wrote %lu times", t.tries);
+}
+
 /* What a list entry would need to be followed: an EPT of four levels at page 1 of the host. */
 #define AN_EPTP 0x101eUL
 
@@ -436,5 +454,6 @@ int attack_poison(int argc, char **argv)
 	}
 	judge(&t, XO_L_gate_resume, t.name);
 	check(tally_print(&t), "nothing that gate text wrote into the list outlives the exit");
+	returns();
 	return end_status();
 }

@@ -92,7 +92,16 @@ bool looks_like_eptp(uint64_t v, const uint64_t given[16])
 	for (i = 0; i < 16; i++)
 		if (v == given[i] || v == (uint32_t)given[i])
 			return false;
-	return (v & 0xfff) == 0x1e && v > 0xfff && v < 1ULL << 46;
+	/* KVM's own have accessed and dirty bits, too. */
+	return ((v & 0xfff) == 0x1e || (v & 0xfff) == 0x5e) && v > 0xfff && v < 1ULL << 46;
+}
+
+/* By a return in the gate context: at it, or three bytes before as if it were behind a VMFUNC. */
+static bool is_at_eptp(const struct regs *in, uint64_t rip)
+{
+	if (rip == in->rip || rip - XO_GATE_BASE < (uint64_t)XO_GATE_CONNS * XO_GATE_CONN_SIZE)
+		return false;
+	return looks_like_eptp(rip, in->r) || looks_like_eptp(rip + 3, in->r);
 }
 
 /* of the answers' names below */
@@ -112,6 +121,8 @@ void tally_add(struct tally *t, const struct regs *in, const struct try *try)
 		if (looks_like_eptp(try->out.r[i], in->r) && t->leaks++ < 3)
 			printf("  register %d at %#lx (signal %d): %#lx\n", i, try->out.rip,
 			       try->signal, try->out.r[i]);
+	if (is_at_eptp(in, try->out.rip) && t->leaks++ < 3)
+		printf("  RIP (signal %d): %#lx\n", try->signal, try->out.rip);
 	if (try->signal == SIGALRM)
 		t->timeouts++;
 	else if (try->signal)
