@@ -243,8 +243,12 @@ static int revoked(struct call *k, struct xo_answer *a)
 {
 	int engine = xo_conn_attach(k->conn, k->inside);
 
-	if (engine == XO_ENGINE_VMFUNC)
-		return again(k, a) ? 1 : end(k, is_late(k) ? -ETIMEDOUT : -EHOSTDOWN);
+	if (engine == XO_ENGINE_VMFUNC && again(k, a))
+		return 1;
+	if (engine == XO_ENGINE_VMFUNC && is_late(k))
+		return end(k, -ETIMEDOUT);
+	/* Nothing of it is done, and its slot stays closed: the link's engine is another by now,
+	 * and this kernel has not heard of it yet, being busy with this very call. */
 	if (engine < 0 || k->inside)
 		return end(k, engine == -EPERM ? -ESTALE : -EHOSTDOWN);
 	end(k, 0);
