@@ -92,9 +92,10 @@ struct xo_gate_cpu {
 	u64 *list; /* the EPTP list: gate text writes it */
 	u64 *constants;
 	u64 eptp;
-	u64 home;   /* EPTP at the last entry; valid while armed */
-	bool armed; /* between an entry and its exit */
-	u32 why;    /* enum xo_reason: why it was not armed last time */
+	u64 home;     /* EPTP at the last entry; valid while armed */
+	bool armed;   /* between an entry and its exit */
+	bool enabled; /* and VMFUNC was off before */
+	u32 why;      /* enum xo_reason: why it was not armed last time */
 };
 
 /* One caller: a page table. */

@@ -225,15 +225,23 @@ void xo_compat_exit(void);
 /*
  * VMFUNC in this VMCS, for the hook before entry: every time, since KVM may write the whole control
  * from its own copy. What the functions are is VM_FUNCTION_CONTROL's to say. 6.1 leaves the control
- * on wherever the processor has it; 6.12.117 switches it off (vmx_secondary_exec_control()). Where
- * it stays on afterwards, KVM answers VMFUNC by the same #UD that the processor would.
+ * on wherever the processor has it, and answers an exit for VMFUNC by #UD; 6.12.117 switches it off
+ * (vmx_secondary_exec_control()), and warns of such an exit. True: it was off, and is to be again.
  */
-static __always_inline void xo_enable_vmfunc(struct kvm_vcpu *vcpu)
+static __always_inline bool xo_enable_vmfunc(void)
 {
 	u64 controls = xo_vmread(SECONDARY_VM_EXEC_CONTROL);
 
-	if (unlikely(!(controls & SECONDARY_EXEC_ENABLE_VMFUNC)))
-		xo_vmwrite(SECONDARY_VM_EXEC_CONTROL, controls | SECONDARY_EXEC_ENABLE_VMFUNC);
+	if (controls & SECONDARY_EXEC_ENABLE_VMFUNC)
+		return false;
+	xo_vmwrite(SECONDARY_VM_EXEC_CONTROL, controls | SECONDARY_EXEC_ENABLE_VMFUNC);
+	return true;
+}
+
+static __always_inline void xo_disable_vmfunc(void)
+{
+	xo_vmwrite(SECONDARY_VM_EXEC_CONTROL,
+		   xo_vmread(SECONDARY_VM_EXEC_CONTROL) & ~(u64)SECONDARY_EXEC_ENABLE_VMFUNC);
 }
 
 #endif

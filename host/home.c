@@ -34,7 +34,7 @@ void xo_gate_arm(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	cpu->armed = true;
 	xo_vmwrite(EPTP_LIST_ADDRESS, virt_to_phys(cpu->list));
 	xo_vmwrite(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
-	xo_enable_vmfunc(vcpu);
+	cpu->enabled = xo_enable_vmfunc();
 }
 
 /* ------------------------------------------------------------------ whose visit was it? */
@@ -141,6 +141,11 @@ static void stranger(const struct xo_away *a)
 		regs[VCPU_REGS_RCX] = 1; /* VMFUNC's, should it be executed again */
 	}
 	xo_vmwrite(GUEST_RIP, stranger_rip(a));
+	/* In gate text there is a POP RSP, in POP R12. No EPTP is as high as Linux has its stacks.
+	 */
+	if (in_region(a->rip) && xo_eptp_ok(xo_vmread(GUEST_RSP)) &&
+	    !in_region(xo_vmread(GUEST_RSP)))
+		xo_vmwrite(GUEST_RSP, 0);
 	if (!a->event)
 		xo_exit_inject_ud(a->vcpu);
 }
@@ -176,25 +181,39 @@ static void from_away(struct xo_away *a)
  * delivered after an exit only, for interrupts come by VM entry; so at any exit there the host does
  * their work and lets them be done again.
  */
-static void finish_epilogue(struct xo_away *a)
+static void finish_epilogue(const struct xo_away *a)
 {
-	u64 at;
+	u64 at = xo_window_offset(a);
 
-	a->rip = xo_vmread(GUEST_RIP);
-	if (a->rip - XO_GATE_BASE >= XO_GATE_CONNS * XO_GATE_CONN_SIZE || xo_from_ring0())
-		return;
-	a->cr3 = xo_vmread(GUEST_CR3) & CR3_ADDRESS;
-	a->slot = slot_by_rip(a->gate, a->cr3, a->rip);
-	if (!a->slot)
-		return;
-	at = xo_window_offset(a);
 	if (xo_between(at, XO_L_gate_home, XO_L_gate_mine))
 		xo_land(a, XO_L_gate_home);
-	else if (a->reason == EXIT_REASON_VMFUNC && at < XO_L_gate_leave) {
-		/* The gate's own VMFUNC, on a vCPU that does not qualify now. */
+}
+
+/*
+ * VMFUNC exited. The gate's own, on a vCPU that does not qualify now, is told so; any other is as
+ * if there were no such instruction. KVM is not asked: 6.12 would warn of it.
+ */
+static void home_vmfunc(const struct xo_away *a)
+{
+	if (a->slot && xo_window_offset(a) < XO_L_gate_leave) {
 		xo_go_home(a, XO_GATE_REVOKED, 0);
 		xo_exit_swallow(a->vcpu);
+	} else {
+		xo_exit_inject_ud(a->vcpu);
 	}
+}
+
+static void at_home(struct xo_away *a)
+{
+	a->rip = xo_vmread(GUEST_RIP);
+	if (in_region(a->rip) && !xo_from_ring0()) {
+		a->cr3 = xo_vmread(GUEST_CR3) & CR3_ADDRESS;
+		a->slot = slot_by_rip(a->gate, a->cr3, a->rip);
+	}
+	if (a->reason == EXIT_REASON_VMFUNC)
+		home_vmfunc(a);
+	else if (a->slot)
+		finish_epilogue(a);
 }
 
 /*
@@ -212,6 +231,8 @@ static void disarm(struct xo_gate_cpu *cpu, bool away)
 	cpu->list[XO_LIST_SVC / 8] = 0;
 	/* Whatever becomes of the hooks: without them VMFUNC is dead. */
 	xo_vmwrite(VM_FUNCTION_CONTROL, 0);
+	if (cpu->enabled)
+		xo_disable_vmfunc();
 }
 
 bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
@@ -232,7 +253,7 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	 * (After a failed entry it is home.) */
 	a.reason = (u16)xo_exit_reason(vcpu);
 	if (a.eptp == a.cpu->home) {
-		finish_epilogue(&a);
+		at_home(&a);
 		return false;
 	}
 	from_away(&a);

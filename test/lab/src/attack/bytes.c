@@ -398,7 +398,8 @@ int attack_bytes(int argc, char **argv)
 	return end_status();
 }
 
-/* RET in the gate context takes RIP from the host's constants: nobody may see it. */
+/* RET in the gate context takes RIP from the host's constants, POP RSP (in POP R12) the stack
+ * pointer: nobody may see them. */
 static void returns(void)
 {
 	static const uint64_t from[] = { XO_GATE_CONST, XO_GATE_VCPU, XO_GATE_LIST,
@@ -407,7 +408,8 @@ static void returns(void)
 	struct regs in;
 
 	for (uint32_t k = 0; k < XO_L_gate_end; k++)
-		for (size_t i = 0; xo_gate_text[k] == 0xc3 && i < COUNT(from); i++) {
+		for (size_t i = 0;
+		     (xo_gate_text[k] == 0xc3 || xo_gate_text[k] == 0x5c) && i < COUNT(from); i++) {
 			fill(&in, 0);
 			in.r[RSP] = (uint64_t)text + from[i];
 			one(&t, k, &in, false);
