@@ -11,6 +11,7 @@
  */
 #include "service.h"
 #include <linux/kthread.h>
+#include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -242,15 +243,25 @@ static void answer(struct xo_vm *vm)
 	write_guest(vm, &request);
 }
 
+/* In the VM's address space, and at its expense: tables are memory that its guest asked for. */
+static void answer_as(struct xo_vm *vm, struct mm_struct *mm)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(mm), *own = set_active_memcg(memcg);
+
+	kthread_use_mm(mm);
+	answer(vm);
+	kthread_unuse_mm(mm);
+	set_active_memcg(own);
+	mem_cgroup_put(memcg);
+}
+
 static void work(struct work_struct *work)
 {
 	struct xo_vm *vm = container_of(work, struct xo_vm, request.work);
 	struct mm_struct *mm = vm->kvm->mm;
 
 	if (mmget_not_zero(mm)) {
-		kthread_use_mm(mm);
-		answer(vm);
-		kthread_unuse_mm(mm);
+		answer_as(vm, mm);
 		mmput(mm);
 	}
 	raw_spin_lock_irq(&vm->lock);

@@ -21,10 +21,10 @@ export LD_LIBRARY_PATH=$build/tools/usr/lib/x86_64-linux-gnu:$build/tools/lib/x8
 # shellcheck source=lab/kernel.sh
 . "$here/kernel.sh"
 
-# What the host loads, and a little around it: its disk, file systems, KVM, vsock. The rest would
-# only make the image bigger.
-wanted=(arch/x86/kvm crypto drivers/ata drivers/scsi drivers/vhost drivers/block/loop.ko fs/erofs
-	fs/overlayfs fs/netfs lib net/vmw_vsock virt)
+# What the host loads, and a little around it: its disk, file systems, KVM, vsock, swap. The rest
+# would only make the image bigger.
+wanted=(arch/x86/kvm crypto drivers/ata drivers/scsi drivers/vhost drivers/block/loop.ko
+	drivers/block/zram fs/erofs fs/overlayfs fs/netfs lib mm net/vmw_vsock virt)
 
 install_modules()
 {
