@@ -2,7 +2,7 @@
 /* xo link: permit one VM to call into another. */
 #include <stdlib.h>
 #include <string.h>
-#include "common.h"
+#include "doctor.h"
 
 static const char help[] =
 	"usage: xo link [--engine ENGINE] [--slots N] CALLER CALLEE\n\n"
@@ -27,6 +27,18 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 		     "no system calls for VMs: xo sh and xo ping need a VM as callee");
 	else if (engine == XO_ENGINE_VMFUNC)
 		puts("services are called without exits; system calls (xo sh) still go by exit");
+}
+
+/* No processor is refused for it: who links may know that the two VMs trust each other. */
+static void warn_of_speculation(const char *caller, const char *callee)
+{
+	struct finding f;
+
+	if (!xo_keeps_secrets(&f))
+		fprintf(stderr,
+			"xo link: unsafe on this processor (%s): by speculation %s may read what "
+			"services of %s leave in the caches: link only VMs that may know it\n",
+			f.found, caller, callee);
 }
 
 /* Those that links can have; the ABI has numbers for others too. */
@@ -77,6 +89,8 @@ int xo_cmd_link(int argc, char **argv)
 	if (done < 0)
 		return xo_cli_fail(argv[0], x);
 	tell(id, caller, callee, engine, done > 0);
+	if (engine == XO_ENGINE_VMFUNC)
+		warn_of_speculation(caller, callee);
 	xo_free(x);
 	return XO_OK;
 }
