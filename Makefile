@@ -21,6 +21,6 @@ distclean:      ## remove all of build/
 	rm -rf $(B)
 
 help:           ## this list
-	@grep -hE '^[a-z-]+:.*##' $(sort $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## */\t/' | expand -t 20 | sort -u
+	@grep -hE '^[a-z0-9.-]+:.*##' $(sort $(MAKEFILE_LIST)) | sed -E 's/:[^#]*## */\t/' | expand -t 20 | sort -u
 
 .PHONY: all clean distclean help

@@ -65,7 +65,11 @@ int main(int argc, char **argv)
 
 	if (!x || xo_open(x, XO_SIDE_GUEST, NULL))
 		return x ? failed(x) : 1;
-	if (argc < 4) {
+	if (argc != 1 && argc != 4) {
+		fputs("usage: hello (offers the service), or hello VM A B (calls it)\n", stderr);
+		return 2;
+	}
+	if (argc == 1) {
 		if (xo_service_create(x, &spec, &service))
 			return failed(x);
 		for (;;)

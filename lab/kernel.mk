@@ -5,6 +5,9 @@
 # What is made for it is in build/6.12. docs/kernels.md says what differs.
 include lab/kbuild.mk
 
+# For `make help`, which reads what stands here.
+lab-kernel-6.12:        ## the lab's host on kernel 6.12 (docs/kernels.md); test-kernel-6.12 [T=NAME]: its tests
+
 HOST_KERNELS := $(patsubst lab/packages.kernel-%,%,$(wildcard lab/packages.kernel-*))
 
 # The modules that the host loads: NAME:FOLDER.

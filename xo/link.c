@@ -11,7 +11,7 @@ static const char help[] =
 	"the services of the host's processes. On a link that is there, changes its engine;\n"
 	"calls in flight end as they began, none is lost.\n\n"
 	"  --engine ENGINE  how calls cross: exit (the default), by VM exits and interrupts;\n"
-	"                   vmfunc, calls of services (xo_service_create(3)) without an exit,\n"
+	"                   vmfunc, calls of services (libcrossover(3)) without an exit,\n"
 	"                   and `xo sh` still by exits\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
@@ -22,7 +22,7 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 	printf("link %llu: %s may call %s, engine %s%s\n", (unsigned long long)id, caller, callee,
 	       xo_engine_name(engine), switched ? " (switched)" : "");
 	if (!strcmp(callee, XO_HOST_NAME))
-		puts("that is for services of the host's processes (xo_connect(3)); the host "
+		puts("that is for services of the host's processes (libcrossover(3)); the host "
 		     "makes\n"
 		     "no system calls for VMs: xo sh and xo ping need a VM as callee");
 	else if (engine == XO_ENGINE_VMFUNC)

@@ -226,6 +226,12 @@ int xo_cmd_serve(int argc, char **argv)
 
 	if (!read_options(argc, argv, &s, &status))
 		return status;
+	if (access(s.policy, F_OK))
+		return xo_fail(s.word,
+			       "the policy is refused: %s: %s; without one nobody may call: see "
+			       "crossover-policy(5), an example is examples/policy (in the lab "
+			       "/opt/crossover/etc/policy)",
+			       s.policy, strerror(errno));
 	if (!xo_config_load(&config, s.policy, why, sizeof(why)))
 		return xo_fail(s.word, "the policy is refused: %s", why);
 	warn(&s, &config);

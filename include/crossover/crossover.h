@@ -214,8 +214,11 @@ int xo_next_route(struct xo *x, struct xo_g_route_stat *stat);
  *   Compile it with -fno-stack-protector: the canary of a stack protector, which some compilers put
  *   in by default, is in thread-local storage. (pkg-config does not say so, since callers do not
  *   need it.) Only `vmfunc` can tell; over `exit` such memory is there.
- * - It makes no system call, and uses no vDSO. Over `exit` too they end the call with
- *   XO_GATE_FAULT_SYSCALL (by PR_SET_SYSCALL_USER_DISPATCH, in the library's threads only).
+ * - It makes no system call: over both engines that ends the call with XO_GATE_FAULT_SYSCALL (over
+ *   `exit` by PR_SET_SYSCALL_USER_DISPATCH, in the library's threads only).
+ * - Nor anything else that works over `exit` only: a vDSO call (time(), clock_gettime()), CPUID,
+ *   more than 32 KiB of stack. Over `vmfunc` it ends the call, mostly as XO_GATE_FAULT_EXCEPTION:
+ *   so try a service over `vmfunc`.
  * - Several calls may run in it at once: threads of callers, over both engines. It may be stopped
  *   at any instruction and go on later, or never, when the caller gives up. So a lock that it
  *   takes may stay locked for ever.
@@ -328,6 +331,8 @@ void xo_disconnect(struct xo_conn *conn);
 /* The memory that service and caller share, XO_GATE_BUFFER_SIZE bytes, zero at first. Its address
  * is another on the other side. */
 void *xo_buffer(const struct xo_conn *conn, size_t *size);
+
+struct timespec; /* with strict C <time.h> does not say */
 
 /* What gates and their like return: RAX and RDX. */
 struct xo_answer {
