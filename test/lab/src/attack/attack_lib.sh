@@ -66,9 +66,9 @@ plain_call() {
 	out=$(caller plain attack 2>&1) || fail "a plain call $1: $out"
 	[ "$out" = vmfunc ] || fail "a plain call $1 went over $out"
 }
-# link_counts: how calls over `exit` ended, of the link and together
+# link_counts: calls over `exit` of the link, how many ended (CANCELLED is no end: each ends in one of the others), BUSY
 link_counts() {
-	xo stat | awk -v to="$OWNER" '$1 == "mgr" && $2 == to && $3 ~ /^(exit|vmfunc)$/ { print $4, $5 + $6 + $7 + $8, $12; exit }'
+	xo stat | awk -v to="$OWNER" '$1 == "mgr" && $2 == to && $3 ~ /^(exit|vmfunc)$/ { print $4, $5 + $6 + $7, $12; exit }'
 }
 # attack_end: nobody else was harmed, nothing is left
 attack_end() {
