@@ -20,6 +20,8 @@
 
 /* How far a session may read a stream: all of it, or only what was there at exit. */
 #define UNLIMITED	SIZE_MAX
+/* More than a terminal can hold; a bound should a process open it anew after the command's end. */
+#define TERMINAL_HOLDS	65536
 
 struct session {
 	struct vm_conn conn;
@@ -328,9 +330,14 @@ static void take_exit(struct session *s)
 		s->exit = (struct vmexec_exit){ VMEXEC_SIGNALED, WTERMSIG(status) };
 	else
 		s->exit = (struct vmexec_exit){ VMEXEC_EXITED, WEXITSTATUS(status) };
-	/* A terminal ends by itself: the kernel hangs it up when its session leader is gone. */
-	if (s->req.start.flags & VMEXEC_TTY)
+	/*
+	 * The kernel hung the terminal up when its session leader ended, so nobody can write to it
+	 * any more, but not all of what it holds is counted yet: pump() reads until it is empty.
+	 */
+	if (s->req.start.flags & VMEXEC_TTY) {
+		s->left[1] = TERMINAL_HOLDS;
 		return;
+	}
 	for (int i = 1; i < VMEXEC_STREAMS; i++)
 		s->left[i] =
 			s->out[i].fd >= 0 && !ioctl(s->out[i].fd, FIONREAD, &there) ? there : 0;
@@ -360,6 +367,8 @@ static bool may_read(const struct session *s, int i)
 
 static void pump(struct session *s)
 {
+	/* After the exit nothing is waited for but room: a terminal that is empty is at its end. */
+	bool drain = s->exited && (may_read(s, 1) || may_read(s, 2));
 	struct pollfd p[] = {
 		{ .fd = s->conn.fd, .events = POLLIN | (vm_conn_pending(&s->conn) ? POLLOUT : 0) },
 		{ .fd = s->sigfd, .events = POLLIN },
@@ -368,11 +377,11 @@ static void pump(struct session *s)
 		{ .fd = may_read(s, 2) ? s->out[2].fd : -1, .events = POLLIN },
 	};
 
-	if (poll(p, 5, -1) < 0)
+	if (poll(p, 5, drain ? 0 : -1) < 0)
 		return;
 	/* Output before the exit: what was written first must be counted first. */
 	for (int i = 1; i < VMEXEC_STREAMS; i++)
-		if (p[2 + i].revents)
+		if (p[2 + i].revents || (drain && p[2 + i].fd >= 0))
 			pass_output(s, i);
 	if (p[1].revents)
 		take_exit(s);
