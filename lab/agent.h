@@ -44,7 +44,9 @@ void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 
 /* Start a program; stdout and stderr go to the file `output`, or nowhere if NULL. */
 pid_t spawn(const char *output, char *const argv[]);
-/* Its exit status; 128 + number if a signal ended it. */
+/* A wait status as an exit status; 128 + number if a signal ended the program. */
+int status_of(int status);
+/* Wait for its end; its exit status. */
 int finish(pid_t pid);
 /* The same, but it is killed after so many seconds; -1 then. */
 int finish_within(pid_t pid, int seconds);

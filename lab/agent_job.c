@@ -108,7 +108,7 @@ static int relay_script(pid_t pid, int out, int err)
 	}
 	if (!ended)
 		return finish(pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return status_of(status);
 }
 
 static int run_script(void)
@@ -151,36 +151,50 @@ static void relay_input(int terminal, int quiet)
 		} else if (page->arg == LAB_TYPED) {
 			if (write(terminal, page->data, page->len) < 0)
 				return;
-		} else if (page->arg == LAB_CLOSED) {
-			char end = 4; /* Ctrl-D */
-
-			if (write(terminal, &end, 1) < 0)
-				return;
 		}
 	}
 }
 
+/*
+ * The shell has ended when its process has: what it left running in the background may hold the
+ * terminal open for ever. Whoever is left cannot write to it (the kernel hung it up when the shell
+ * ended), so what it holds then comes to an end.
+ */
+static int relay_shell(pid_t pid, int terminal)
+{
+	struct pollfd fd = { .fd = terminal, .events = POLLIN };
+	int status, ended = 0;
+
+	for (;;) {
+		int n = poll(&fd, 1, ended ? 0 : POLL_TERMINAL);
+
+		if (n > 0 && !relay(terminal, LAB_STDOUT))
+			break;
+		if (n <= 0 && ended)
+			return status_of(status);
+		if (!ended && waitpid(pid, &status, WNOHANG) == pid)
+			ended = 1;
+		if (!ended)
+			relay_input(terminal, n == 0);
+	}
+	return ended ? status_of(status) : finish(pid);
+}
+
 static int run_shell(void)
 {
-	struct pollfd fd = { .events = POLLIN };
-	pid_t pid = forkpty(&fd.fd, NULL, NULL, NULL);
+	int terminal;
+	pid_t pid = forkpty(&terminal, NULL, NULL, NULL);
 
 	if (pid < 0)
 		fail("the emulated host has no terminal for the shell: %s", strerror(errno));
 	if (!pid) {
 		set_environment("/root");
 		iopl(0);
-		execl("/bin/bash", "bash", "-l", (char *)NULL);
+		/* No login shell: /etc/profile would set a PATH without the payload's programs. */
+		execl("/bin/bash", "bash", (char *)NULL);
 		_exit(127);
 	}
-	for (;;) {
-		int n = poll(&fd, 1, POLL_TERMINAL);
-
-		if (n > 0 && !relay(fd.fd, LAB_STDOUT))
-			break;
-		relay_input(fd.fd, n == 0);
-	}
-	return finish(pid);
+	return relay_shell(pid, terminal);
 }
 
 int job_run(void)

@@ -34,7 +34,7 @@ pid_t spawn(const char *output, char *const argv[])
 	_exit(127);
 }
 
-static int status_of(int status)
+int status_of(int status)
 {
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }

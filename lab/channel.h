@@ -91,7 +91,6 @@ enum lab_stream {
 /* What a message from xo lab brings; answer of LAB_READ. */
 enum lab_input {
 	LAB_TYPED = 1, /* bytes for the script's terminal */
-	LAB_CLOSED,    /* no more will come */
 	LAB_WINDOW,    /* data: uint16_t rows, columns */
 };
 

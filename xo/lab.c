@@ -10,7 +10,8 @@
 static const char usage[] =
 	"usage: xo lab run [OPTION]... SCRIPT [ARG]...   run SCRIPT (or -) as root in the emulated "
 	"host\n"
-	"       xo lab up [--vm ...] [--cpus N] [--cold] a shell in the emulated host; Ctrl-] "
+	"       xo lab up [--vm ...] [--cpus N] [--host-kernel VERSION] [--cold]\n"
+	"                                                a shell in the emulated host; Ctrl-] "
 	"leaves\n"
 	"       xo lab down [RUN]                        end a running lab\n"
 	"       xo lab ls                                running labs, failed runs, snapshots\n"
@@ -67,6 +68,9 @@ static int check_files(const struct lab_folders *f, const struct lab_options *o,
 				 "there is no image with the host kernel %s (%s): run make "
 				 "lab-kernel-%s",
 				 o->kernel, path, o->kernel);
+	if (!o->script && !isatty(0))
+		return lab_error(err, "needs a terminal: use xo lab run - for commands from a "
+				      "file or pipe");
 	if (o->script && strcmp(o->script, "-") && access(o->script, R_OK))
 		return lab_error(err, "the script %s cannot be read: %s", o->script,
 				 strerror(errno));

@@ -304,7 +304,8 @@ static void read_user(struct relay *r)
 		return;
 	if (n <= 0) {
 		r->input_open = false;
-		return send_input(r, LAB_CLOSED, NULL, 0);
+		lab_say("the terminal is gone");
+		return end(r, LAB_EXIT_SIGNAL + SIGHUP);
 	}
 	leave = r->raw ? memchr(text, LEAVE_KEY, (size_t)n) : NULL;
 	if (leave)
