@@ -141,6 +141,8 @@ void lab_tools_environment(const char *tools);
 void lab_bochs_config(const struct lab_options *o, char *text, size_t size);
 /* "NAME MEM CPUS [ARGS]" for each VM, in the order of their names. */
 void lab_shape_text(const struct lab_options *o, char *text, size_t size);
+/* The options of `xo lab run` that make the machine whose key's text (lab_key.inputs) this is. */
+void lab_shape_options(const char *inputs, char *text, size_t size);
 
 /* lab_key.c -------------------------------------------------------------------------------------*/
 

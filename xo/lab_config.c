@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the emulated machine is, as text: for Bochs, for the agent in it, and for the snapshot's
  * key. */
+#include <string.h>
+
 #include "lab.h"
 
 /*
@@ -45,4 +47,45 @@ void lab_shape_text(const struct lab_options *o, char *text, size_t size)
 		fill += (size_t)snprintf(text + fill, size - fill, "%s %u %u%s%s\n", o->vms[i].name,
 					 o->vms[i].memory, o->vms[i].cpus,
 					 o->vms[i].args[0] ? " " : "", o->vms[i].args);
+}
+
+/* One line of lab_shape_text() as an option; what it would be without saying is not said. */
+static void print_vm(FILE *to, const char *line, size_t size)
+{
+	char name[LAB_VM_NAME + 1], args[LAB_VM_ARGS + 1] = "", copy[512];
+	unsigned int memory, cpus;
+
+	snprintf(copy, sizeof(copy), "%.*s", (int)size, line);
+	if (sscanf(copy, "%31s %u %u %127[^\n]", name, &memory, &cpus, args) < 3)
+		return;
+	if (args[0])
+		fprintf(to, " --vm '%s:%u:%u:%s'", name, memory, cpus, args);
+	else if (cpus != 1)
+		fprintf(to, " --vm %s:%u:%u", name, memory, cpus);
+	else if (memory != LAB_VM_MEMORY)
+		fprintf(to, " --vm %s:%u", name, memory);
+	else
+		fprintf(to, " --vm %s", name);
+}
+
+void lab_shape_options(const char *inputs, char *text, size_t size)
+{
+	FILE *to = fmemopen(text, size, "w");
+	char version[LAB_KERNEL + 1];
+	bool vms = false;
+	unsigned int cpus;
+
+	text[0] = 0;
+	for (const char *l = inputs; to && *l; l += strcspn(l, "\n"), l += *l == '\n') {
+		if (!strncmp(l, "vms:\n", 5) || !strncmp(l, "machine:\n", 9))
+			vms = l[0] == 'v';
+		else if (vms)
+			print_vm(to, l, strcspn(l, "\n"));
+		else if (sscanf(l, "host-kernel %15[0-9.]", version) == 1)
+			fprintf(to, " --host-kernel %s", version);
+		else if (sscanf(l, "cpu: model=%*[^,], count=%u", &cpus) == 1 && cpus != 1)
+			fprintf(to, " --cpus %u", cpus);
+	}
+	if (to)
+		fclose(to);
 }

@@ -277,6 +277,21 @@ static void list_run(const char *folder, const char *id, pid_t pid, void *data)
 	free(what);
 }
 
+/* The options it is for; none if what it was made of cannot be read. */
+static void list_snapshot(const char *folder, const char *name, long long mib)
+{
+	char path[PATH_MAX], options[4096] = "", *inputs;
+	struct lab_error ignored;
+
+	lab_path(path, "%s/%s/inputs", folder, name);
+	inputs = lab_read_file(path, NULL, &ignored);
+	if (inputs)
+		lab_shape_options(inputs, options, sizeof(options));
+	free(inputs);
+	printf("%.20s  snapshot, %lld MiB on disk:%s\n", name, mib,
+	       options[0] ? options : " no VMs");
+}
+
 static void list_snapshots(const struct lab_folders *f)
 {
 	char folder[PATH_MAX], path[PATH_MAX];
@@ -289,8 +304,7 @@ static void list_snapshots(const struct lab_folders *f)
 	for (int i = 0; i < count; i++) {
 		lab_path(path, "%s/%s/memory.ram", folder, entries[i]->d_name);
 		if (entries[i]->d_name[0] != '.' && !stat(path, &st))
-			printf("%.20s  snapshot, %lld MiB on disk\n", entries[i]->d_name,
-			       (long long)st.st_blocks / 2048);
+			list_snapshot(folder, entries[i]->d_name, (long long)st.st_blocks / 2048);
 		free(entries[i]);
 	}
 	if (count >= 0)

@@ -172,6 +172,8 @@ static int write_inputs(const struct lab_folders *f, const struct lab_options *o
 	}
 	if (add_plugins(f, to, err) || add_ucode(f, to, err))
 		return -1;
+	if (o->kernel[0])
+		fprintf(to, "host-kernel %s\n", o->kernel);
 	lab_shape_text(o, text, sizeof(text));
 	fprintf(to, "vms:\n%s", text);
 	lab_bochs_config(o, text, sizeof(text));

@@ -162,6 +162,26 @@ static void a_missing_file_is_named(void **state)
 	put(inputs[2], "again");
 }
 
+/* `xo lab ls` must name the machine that a snapshot is of: its options, made a key, tell it. */
+static void the_key_tells_the_options(void **state)
+{
+	struct lab_options made = { .cpus = 2, .vm_count = 3, .kernel = "6.12" };
+	struct lab_key k = { .inputs = NULL };
+	char text[4096];
+
+	put("6.12/system.erofs", "another");
+	assert_int_equal(lab_parse_vm("mgr", &made.vms[0], &err), 0);
+	assert_int_equal(lab_parse_vm("web:256", &made.vms[1], &err), 0);
+	assert_int_equal(lab_parse_vm("wide:192:2:pti=off quiet", &made.vms[2], &err), 0);
+	assert_int_equal(lab_key_make(&f, &made, &k, &err), 0);
+	lab_shape_options(k.inputs, text, sizeof(text));
+	assert_string_equal(text, " --host-kernel 6.12 --vm mgr --vm web:256 "
+				  "--vm 'wide:192:2:pti=off quiet' --cpus 2");
+	free(k.inputs);
+	lab_shape_options("no such text", text, sizeof(text));
+	assert_string_equal(text, "");
+}
+
 static void another_bochs_is_refused(void **state)
 {
 	assert_int_equal(lab_check_bochs(&f, &err), -1);
@@ -177,6 +197,7 @@ int main(void)
 		cmocka_unit_test(the_machine_counts),
 		cmocka_unit_test(of_the_object_only_its_mark_counts),
 		cmocka_unit_test(a_missing_file_is_named),
+		cmocka_unit_test(the_key_tells_the_options),
 		cmocka_unit_test(another_bochs_is_refused),
 	};
 
