@@ -98,8 +98,9 @@ static int post_to_stub(struct xo_link *l, u32 slot, u64 session)
 
 	if (!s || s->dead || !s->opened)
 		return -EHOSTDOWN;
+	/* Of a stub whose process is dead, and that has yet to let go; or the caller's mistake. */
 	if (sl->stub && sl->stub != s)
-		return -EPROTO;
+		return sl->stub->dead ? -EHOSTDOWN : -EPROTO;
 	if (slot == s->buffer && sl->op != XO_OP_CLOSE)
 		return -EPROTO;
 	sl->stub = s;
