@@ -15,7 +15,6 @@
  * and less, since each look costs every processor an interrupt, and a service can hold it up. */
 #define DRAIN_FIRST msecs_to_jiffies(20)
 #define DRAIN_LAST  (2 * HZ)
-#define DRAIN_LOOKS 50 /* at first */
 
 /* By the engine's connection, since that is what visit.c knows. */
 static DEFINE_HASHTABLE(by_conn, 8);
@@ -140,7 +139,7 @@ static bool drain_link(struct xo_link *link)
 
 static void drain(struct work_struct *work)
 {
-	static u32 looks; /* there is one drainer */
+	static unsigned long interval; /* there is one drainer */
 	struct xo_link *link;
 	bool more = false;
 
@@ -148,9 +147,9 @@ static void drain(struct work_struct *work)
 	list_for_each_entry(link, &xo_links, node)
 		if (link->engine != XO_ENGINE_VMFUNC)
 			more |= drain_link(link);
-	looks = more ? looks + 1 : 0;
+	interval = more ? clamp_t(unsigned long, interval * 2, DRAIN_FIRST, DRAIN_LAST) : 0;
 	if (more)
-		queue_delayed_work(xo_wq, &drainer, looks < DRAIN_LOOKS ? DRAIN_FIRST : DRAIN_LAST);
+		queue_delayed_work(xo_wq, &drainer, interval);
 	mutex_unlock(&xo_mutex);
 }
 

@@ -67,6 +67,11 @@ static bool is_event(u32 reason)
 	}
 }
 
+static bool in_region(u64 address)
+{
+	return address - XO_GATE_BASE < (u64)XO_GATE_CONNS * XO_GATE_CONN_SIZE;
+}
+
 static struct xo_gslot *slot_by_rip(struct xo_gate_vm *gate, u64 cr3, u64 rip)
 {
 	u64 offset = rip - XO_GATE_BASE;
@@ -74,7 +79,7 @@ static struct xo_gslot *slot_by_rip(struct xo_gate_vm *gate, u64 cr3, u64 rip)
 	struct xo_conn *conn;
 	u32 slot;
 
-	if (rip < XO_GATE_BASE || offset >= XO_GATE_CONNS * XO_GATE_CONN_SIZE)
+	if (!in_region(rip))
 		return NULL;
 	process = xo_process_find(gate, cr3);
 	conn = process ? READ_ONCE(process->conn[offset / XO_GATE_CONN_SIZE]) : NULL;
@@ -101,23 +106,18 @@ static struct xo_gslot *find_slot(const struct xo_away *a)
 	return slot;
 }
 
-static bool in_region(u64 address)
-{
-	return address - XO_GATE_BASE < (u64)XO_GATE_CONNS * XO_GATE_CONN_SIZE;
-}
-
 /*
  * Where a stranger goes on. In gate text it is a caller whose connection has just been taken down:
  * at its VMFUNC, whose #UD the caller's kernel knows. With RSP among the gates a RET took RIP from
  * there, and it may be an EPTP.
  */
-static u64 stranger_rip(const struct xo_away *a)
+static u64 stranger_rip(const struct xo_away *a, u64 rsp)
 {
 	u64 at = (a->rip - XO_GATE_BASE) % XO_GATE_SLOT_SIZE;
 
 	if (in_region(a->rip) && at < PAGE_SIZE && !xo_from_ring0())
 		return a->rip - at + XO_L_gate_in - 3;
-	if (in_region(xo_vmread(GUEST_RSP)))
+	if (in_region(rsp))
 		return 0;
 	return a->event ? a->rip : a->rip - 3;
 }
@@ -134,17 +134,16 @@ static u64 stranger_rip(const struct xo_away *a)
 static void stranger(const struct xo_away *a)
 {
 	unsigned long *regs = a->vcpu->arch.regs;
+	u64 rsp = xo_vmread(GUEST_RSP);
 
 	if (xo_process_find(a->gate, a->cr3) || in_region(a->rip) || regs[VCPU_REGS_RAX] ||
 	    (u32)regs[VCPU_REGS_RCX] != 1) {
 		xo_clear_registers(a->vcpu);
 		regs[VCPU_REGS_RCX] = 1; /* VMFUNC's, should it be executed again */
 	}
-	xo_vmwrite(GUEST_RIP, stranger_rip(a));
-	/* In gate text there is a POP RSP, in POP R12. No EPTP is as high as Linux has its stacks.
-	 */
-	if (in_region(a->rip) && xo_eptp_ok(xo_vmread(GUEST_RSP)) &&
-	    !in_region(xo_vmread(GUEST_RSP)))
+	xo_vmwrite(GUEST_RIP, stranger_rip(a, rsp));
+	/* There is a POP RSP in gate text's POP R12. No EPTP is as high as Linux has stacks. */
+	if (in_region(a->rip) && !in_region(rsp) && xo_eptp_ok(rsp))
 		xo_vmwrite(GUEST_RSP, 0);
 	if (!a->event)
 		xo_exit_inject_ud(a->vcpu);

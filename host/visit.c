@@ -4,7 +4,6 @@
  * Places are known by labels of gate and runtime.
  */
 #include "visit.h"
-#include <asm/msr.h>
 #include "gate_blob.h"
 
 #define FLAGS_AT_HOME (X86_EFLAGS_IF | X86_EFLAGS_FIXED)
@@ -208,9 +207,9 @@ static bool has_slot(const struct xo_away *a)
 	bool zf = xo_vmread(GUEST_RFLAGS) & X86_EFLAGS_ZF;
 	u64 at = xo_window_offset(a);
 
-	if (a->in_gate || xo_between(at, 0, PAGE_SIZE))
+	if (a->in_gate || at < PAGE_SIZE)
 		return false;
-	if (!xo_between(at, XO_GATE_RT, XO_GATE_RT + PAGE_SIZE))
+	if (!in_our_text(a))
 		return true; /* in the service */
 	at -= XO_GATE_RT;
 	return !before_slot(l, at, zf) && !xo_between(at, l->busy, l->end) &&

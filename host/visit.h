@@ -47,8 +47,7 @@ void xo_land(const struct xo_away *a, u64 label);
 /* To gate_home, with a status. */
 void xo_go_home(const struct xo_away *a, u64 status, u64 value);
 
-/* The end of an exit in the gate context, and in a service context; a->slot is whose visit it was.
- */
+/* The end of an exit in the gate context, and in a service context. a->slot: whose visit. */
 void xo_home_from_gate(const struct xo_away *a);
 void xo_home_from_service(const struct xo_away *a);
 

@@ -263,13 +263,6 @@ void *xo_buffer(const struct xo_conn *c, size_t *size)
 	return c->buffer;
 }
 
-void xo_fault_of(uint64_t word, struct xo_fault *out)
-{
-	out->kind = (unsigned int)(word >> 56);
-	/* Canonical: bit 55 goes on. */
-	out->rip = (uint64_t)((int64_t)(word << 8) >> 8);
-}
-
 int xo_conn_fault(const struct xo_conn *c, struct xo_fault *out)
 {
 	uint64_t word = __atomic_load_n(&c->fault, __ATOMIC_RELAXED);

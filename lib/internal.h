@@ -21,9 +21,6 @@ int xo_cannot_connect(struct xo *x, int err, const char *callee);
 /* Another descriptor of the same device node: a part of its own. -1: errno. */
 int xo_reopen(int fd);
 
-/* What a fault's word says (gate.h). */
-void xo_fault_of(uint64_t word, struct xo_fault *out);
-
 /* 0 if the handle is open on `side`, else -EBADF with a sentence. */
 int xo_need(struct xo *x, enum xo_side side);
 

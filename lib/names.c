@@ -51,6 +51,13 @@ const char *xo_fault_name(unsigned int kind)
 	return kind < FAULTS ? faults[kind] : "an unknown fault";
 }
 
+void xo_fault_of(uint64_t word, struct xo_fault *out)
+{
+	out->kind = (unsigned int)(word >> 56);
+	/* Canonical: bit 55 goes on. */
+	out->rip = (uint64_t)((int64_t)(word << 8) >> 8);
+}
+
 static int is_lower(char c)
 {
 	return c >= 'a' && c <= 'z';

@@ -208,6 +208,10 @@ static int check(const struct serve *s, const struct xo_config *c)
 	return XO_OK;
 }
 
+static const char no_policy[] =
+	"; without one nobody may call: see crossover-policy(5), an example is examples/policy (in "
+	"the lab /opt/crossover/etc/policy)";
+
 static void warn(const struct serve *s, const struct xo_config *c)
 {
 	char why[512];
@@ -226,14 +230,9 @@ int xo_cmd_serve(int argc, char **argv)
 
 	if (!read_options(argc, argv, &s, &status))
 		return status;
-	if (access(s.policy, F_OK))
-		return xo_fail(s.word,
-			       "the policy is refused: %s: %s; without one nobody may call: see "
-			       "crossover-policy(5), an example is examples/policy (in the lab "
-			       "/opt/crossover/etc/policy)",
-			       s.policy, strerror(errno));
 	if (!xo_config_load(&config, s.policy, why, sizeof(why)))
-		return xo_fail(s.word, "the policy is refused: %s", why);
+		return xo_fail(s.word, "the policy is refused: %s%s", why,
+			       access(s.policy, F_OK) ? no_policy : "");
 	warn(&s, &config);
 	if (s.check)
 		status = check(&s, &config);

@@ -20,17 +20,17 @@ static void fault(struct xo_table *t, json_object *o, uint64_t code)
 {
 	static const char *const names[] = { "-",	"memory",      "exception", "opcode",
 					     "syscall", "instruction", "gate" };
-	/* As xo_conn_fault() has it: canonical, bit 55 goes on. */
-	uint64_t kind = code >> 56, rip = (uint64_t)((int64_t)(code << 8) >> 8);
-	const char *name = kind < sizeof(names) / sizeof(*names) ? names[kind] : "?";
+	const char *name;
+	struct xo_fault f;
 
+	xo_fault_of(code, &f);
+	name = f.kind < sizeof(names) / sizeof(*names) ? names[f.kind] : "?";
 	if (code)
-		xo_cell(t, "%s at %#llx", xo_fault_name((unsigned int)kind),
-			(unsigned long long)rip);
+		xo_cell(t, "%s at %#llx", xo_fault_name(f.kind), (unsigned long long)f.rip);
 	else
 		xo_cell(t, "-");
 	xo_json_string(o, "last_fault", name);
-	xo_json_number(o, "last_fault_rip", rip);
+	xo_json_number(o, "last_fault_rip", f.rip);
 }
 
 /* ------------------------------------------------------------------ on the host */

@@ -249,6 +249,9 @@ struct xo_fault {
 	uint64_t rip;	   /* in the owner's address space; 0 if it is not known */
 };
 
+/* What the word of a fault says, as struct xo_service_info has it: XO_GATE_FAULT_* << 56 | RIP. */
+void xo_fault_of(uint64_t word, struct xo_fault *out);
+
 /* Library's flags beside XO_SERVICE_GPR: the pages of every loaded object, not of one. */
 #define XO_SERVICE_LIBS 0x10000U
 

@@ -40,5 +40,17 @@
 	mov	[rax + \n * 8], r\n
 	.endr
 	.endm
+	/* FS, GS base, control words, vector state to the struct full at RCX; RAX, RDX are lost */
+	.macro	STORE_STATE
+	rdfsbase rax
+	mov	[rcx + REGS_FLAGS + 8], rax
+	rdgsbase rax
+	mov	[rcx + REGS_FLAGS + 16], rax
+	stmxcsr	[rcx + FULL_MXCSR]
+	fnstcw	[rcx + FULL_FCW]
+	mov	eax, XSAVE_MASK
+	xor	edx, edx
+	xsave	[rcx + FULL_XSAVE]
+	.endm
 
 #endif

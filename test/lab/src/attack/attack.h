@@ -161,6 +161,9 @@ bool tally_print(const struct tally *t);
 /* Would a value be a host's EPTP? 4 levels, write-back, below 2^46. */
 bool looks_like_eptp(uint64_t v, const uint64_t given[16]);
 
+/* A debug register of this thread: HW_BREAKPOINT_*, until the descriptor is closed. -1: errno. */
+int breakpoint(uint32_t type, uint64_t address);
+
 /* Numbers that can be had again. */
 uint64_t seeded(void);
 void seed_set(uint64_t seed);

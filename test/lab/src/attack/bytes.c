@@ -6,13 +6,11 @@
  */
 #include "attack.h"
 #include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "gate_blob.h"
@@ -61,21 +59,6 @@ static const struct variation {
 	{ "breakpoint on that byte", BREAK, 0, 0 },
 	{ "watchpoint on the list", WATCH, XO_GATE_LIST, 1 },
 };
-
-/* ------------------------------------------------------------------ debug registers */
-
-static int breakpoint(uint32_t type, uint64_t address)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_BREAKPOINT,
-					.size = sizeof(attr),
-					.sample_period = 1,
-					.bp_type = type,
-					.bp_addr = address,
-					.bp_len = type == HW_BREAKPOINT_X ? sizeof(long)
-									  : HW_BREAKPOINT_LEN_8 };
-
-	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
-}
 
 /* ------------------------------------------------------------------ one try */
 

@@ -77,15 +77,7 @@ enter_full:
 	mov	rcx, rax
 	mov	rax, [rip + full_rax]
 	mov	[rcx], rax
-	rdfsbase rax
-	mov	[rcx + REGS_FLAGS + 8], rax
-	rdgsbase rax
-	mov	[rcx + REGS_FLAGS + 16], rax
-	stmxcsr	[rcx + FULL_MXCSR]
-	fnstcw	[rcx + FULL_FCW]
-	mov	eax, XSAVE_MASK
-	xor	edx, edx
-	xsave	[rcx + FULL_XSAVE]
+	STORE_STATE
 	fninit
 	push	0x1f80
 	ldmxcsr	[rsp]

@@ -8,9 +8,6 @@
  */
 #include "attack.h"
 #include <linux/hw_breakpoint.h>
-#include <linux/perf_event.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "gate_blob.h"
 
@@ -18,18 +15,6 @@
 
 static struct target target;
 static uint8_t *slot;
-
-static int breakpoint(uint64_t address)
-{
-	struct perf_event_attr attr = { .type = PERF_TYPE_BREAKPOINT,
-					.size = sizeof(attr),
-					.exclude_kernel = 1,
-					.bp_type = HW_BREAKPOINT_X,
-					.bp_addr = address,
-					.bp_len = sizeof(long) };
-
-	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
-}
 
 static void claim(uint64_t whose)
 {
@@ -46,7 +31,7 @@ static uint64_t refused, busy, faults, other;
 
 static void visit_with_breakpoint(uint64_t at)
 {
-	int fd = breakpoint((uint64_t)slot + XO_GATE_RT + at);
+	int fd = breakpoint(HW_BREAKPOINT_X, (uint64_t)slot + XO_GATE_RT + at);
 	struct answer a;
 
 	if (fd < 0)

@@ -23,15 +23,7 @@ record:
 	pop	[rax + REGS_FLAGS]
 	mov	[rax + 4 * 8], rsp
 	mov	rcx, rax
-	rdfsbase rax
-	mov	[rcx + REGS_FLAGS + 8], rax
-	rdgsbase rax
-	mov	[rcx + REGS_FLAGS + 16], rax
-	stmxcsr	[rcx + FULL_MXCSR]
-	fnstcw	[rcx + FULL_FCW]
-	mov	eax, XSAVE_MASK
-	xor	edx, edx
-	xsave	[rcx + FULL_XSAVE]
+	STORE_STATE
 	mov	rdi, [rsp + 8]
 	jmp	service_recorded
 

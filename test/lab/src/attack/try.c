@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* One try: sent off with every register chosen, and what came of it; and the sums of tries. */
 #include "attack.h"
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <ucontext.h>
+#include <unistd.h>
 #include "service.h"
 
 #define TICK_US	    20000
@@ -102,6 +106,19 @@ static bool is_at_eptp(const struct regs *in, uint64_t rip)
 	if (rip == in->rip || rip - XO_GATE_BASE < (uint64_t)XO_GATE_CONNS * XO_GATE_CONN_SIZE)
 		return false;
 	return looks_like_eptp(rip, in->r) || looks_like_eptp(rip + 3, in->r);
+}
+
+int breakpoint(uint32_t type, uint64_t address)
+{
+	struct perf_event_attr attr = { .type = PERF_TYPE_BREAKPOINT,
+					.size = sizeof(attr),
+					.sample_period = 1,
+					.bp_type = type,
+					.bp_addr = address,
+					.bp_len = type == HW_BREAKPOINT_X ? sizeof(long)
+									  : HW_BREAKPOINT_LEN_8 };
+
+	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
 }
 
 /* of the answers' names below */
