@@ -22,8 +22,9 @@
  * the host's kernel gives to its administrator alone. The agent's own port is below 1024 too, so
  * that no ordinary process of the VM can pose as the agent.
  *
- * PING has no answer: it makes the kernel of a VM that was reset refuse a connection it has
- * forgotten, which is how a client learns of a reset that the VM itself caused.
+ * PING makes the kernel of a VM that was reset refuse a connection it has forgotten, which is how a
+ * client learns of a reset that the VM itself caused; and an agent that runs answers it, so that a
+ * signal to a VM that does not run can still end the client.
  */
 #ifndef VMEXEC_H
 #define VMEXEC_H
@@ -33,7 +34,7 @@
 
 #define VMEXEC_PORT	   1000u
 #define VMEXEC_MAGIC	   0x4d564f58u /* "XOVM" */
-#define VMEXEC_VERSION	   1u
+#define VMEXEC_VERSION	   2u
 #define VMEXEC_MAX_PAYLOAD 32768u     /* a longer frame ends the connection */
 #define VMEXEC_WINDOW	   65536u     /* initial credit of each stream */
 #define VMEXEC_MAX_ARGS	   (3u << 20) /* bytes of all arguments together; Linux takes 2 MiB */
@@ -49,7 +50,7 @@ enum vmexec_type {
 	VMEXEC_CLOSED = 6,    /* both ways: nobody reads `stream` here any more */
 	VMEXEC_CREDIT = 7,    /* both ways: uint32_t bytes of credit for `stream` */
 	VMEXEC_SIGNAL = 8,    /* to agent: uint32_t signal for the command's process group */
-	VMEXEC_PING = 9,      /* to agent: empty, no answer */
+	VMEXEC_PING = 9,      /* to agent: empty; its answer: the same */
 	VMEXEC_RESIZE = 10,   /* to agent: struct vmexec_size, only with VMEXEC_TTY */
 	VMEXEC_POWEROFF = 11, /* to agent: sync and power the VM off */
 	VMEXEC_EXIT = 12,     /* to client: struct vmexec_exit, the last frame */

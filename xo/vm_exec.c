@@ -13,17 +13,21 @@
 #include <sys/inotify.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CONNECT_MS 10000
 #define PING_MS	   5000 /* of silence, before the VM is asked whether it still knows us */
+#define ANSWER_MS  5000 /* to a signal that may end the command */
 #define PIPE_WRITE 4096 /* PIPE_BUF: what a pipe that poll() calls writable takes at once */
 
 static const char usage[] =
 	"Usage: xo vm exec [-t] NAME -- CMD [ARG...]\n"
 	"Run CMD in the VM as root, without a shell: arguments, stdin, stdout and stderr pass "
 	"through\n"
-	"as they are; so do SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2.\n"
+	"as they are; so do SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGUSR2. One of the "
+	"first\n"
+	"four ends xo vm exec itself if the VM answers nothing for 5 seconds after it.\n"
 	"\n"
 	"  -t, --tty  run it on a terminal of its own; stdin must be a terminal\n"
 	"\n"
@@ -178,7 +182,10 @@ static bool take_credit(struct vm_exec *x, const struct vm_frame *f)
 
 static bool take_frame(struct vm_exec *x, const struct vm_frame *f)
 {
+	x->answer_by = 0;
 	switch (f->head.type) {
+	case VMEXEC_PING:
+		return true;
 	case VMEXEC_DATA:
 		return f->head.stream >= 1 && f->head.stream < VMEXEC_STREAMS &&
 		       !vm_sink_push(&x->out[f->head.stream], f->payload, f->head.length);
@@ -231,6 +238,34 @@ static void take_input(struct vm_exec *x)
 		take_end(x, x->error);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A VM that hangs delivers no signal: who wants the end must get it all the same. */
+static void pass_signal(struct vm_exec *x, uint32_t sig)
+{
+	put(x, VMEXEC_SIGNAL, 0, &sig, sizeof(sig));
+	if (sig == SIGUSR1 || sig == SIGUSR2 || x->answer_by)
+		return;
+	put(x, VMEXEC_PING, 0, NULL, 0);
+	x->answer_by = now_ms() + ANSWER_MS;
+}
+
+static void check_answer(struct vm_exec *x)
+{
+	if (!x->over && x->answer_by && now_ms() >= x->answer_by)
+		fail(x,
+		     "VM '%s' answers nothing since a signal that should end '%.200s' in it: given "
+		     "up; "
+		     "the VM hangs or is paused (see `xo vm ls`, `xo vm kill %s`).",
+		     x->vm.name, x->command, x->vm.name);
+}
+
 static void take_signals(struct vm_exec *x)
 {
 	struct signalfd_siginfo info;
@@ -239,7 +274,7 @@ static void take_signals(struct vm_exec *x)
 		struct vmexec_size size;
 
 		if (info.ssi_signo != SIGWINCH) {
-			put(x, VMEXEC_SIGNAL, 0, &info.ssi_signo, sizeof(info.ssi_signo));
+			pass_signal(x, info.ssi_signo);
 		} else if (x->tty) {
 			vm_tty_size(&size.rows, &size.cols);
 			put(x, VMEXEC_RESIZE, 0, &size, sizeof(size));
@@ -280,7 +315,7 @@ static void pump(struct vm_exec *x)
 		{ .fd = vm_sink_busy(&x->out[1]) ? 1 : -1, .events = POLLOUT },
 		{ .fd = vm_sink_busy(&x->out[2]) ? 2 : -1, .events = POLLOUT },
 	};
-	int n = poll(p, 6, PING_MS);
+	int n = poll(p, 6, x->answer_by ? ANSWER_MS / 5 : PING_MS);
 
 	if (n == 0)
 		put(x, VMEXEC_PING, 0, NULL, 0);
@@ -302,6 +337,7 @@ static void pump(struct vm_exec *x)
 	/* Frames that the agent sent before it closed are still to be read: let take_input() see.
 	 */
 	vm_conn_flush(&x->conn);
+	check_answer(x);
 }
 
 /* What the command wrote before its end still has to reach our stdout and stderr. */

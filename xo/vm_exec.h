@@ -15,6 +15,8 @@ struct vm_exec {
 	struct vm_source in;
 	struct vm_sink out[VMEXEC_STREAMS]; /* 1 and 2 */
 	int sigfd, watchfd;
+	int64_t answer_by; /* CLOCK_MONOTONIC, ms: when the VM must have said something; 0: no hurry
+			    */
 	bool tty;
 	bool over;
 	int status; /* if over */
