@@ -9,9 +9,9 @@ died=0 base=$((3 << (bits - 2)))
 # the image, the first pages that all vCPUs share (text, tables, constants), a vCPU's list and constants
 for at in 0 $((0x40000000)) $((0x40001000)) $((0x40002000)) $((0x40003000)) $((0x80000000)) $((0x80001000)); do
 	mgr sh -c "[ -e /dev/xo_attack ] || insmod $KO/xo_attack.ko" || fail "insmod xo_attack in mgr"
-	timeout 20 xo vm exec mgr -- "$A" cr3 $((base + at)) </dev/null || true
+	timeout -k 10 20 xo vm exec mgr -- "$A" cr3 $((base + at)) </dev/null || true
 	web true || fail "web is not alive after CR3 $at"
-	if timeout 10 xo vm exec mgr -- true </dev/null; then echo "mgr survived CR3 $at"; continue; fi
+	if timeout -k 10 10 xo vm exec mgr -- true </dev/null; then echo "mgr survived CR3 $at"; continue; fi
 	echo "mgr died of CR3 $at, as it should"
 	xo vm kill mgr; sleep 1
 	xo vm start mgr && xo vm wait mgr --timeout 100 || fail "mgr does not start again"
