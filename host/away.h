@@ -189,5 +189,7 @@ struct xo_gslot *xo_gslot_by_eptp(u64 eptp); /* under RCU */
 
 /* May this vCPU go away from this very entry on? VMCS loaded, interrupts off. */
 enum xo_reason xo_vcpu_qualifies(const struct kvm_vcpu *vcpu);
+/* Of that, what the VM's kernel chose when it started: control registers and XCR0. */
+enum xo_reason xo_registers_qualify(const struct kvm_vcpu *vcpu);
 
 #endif

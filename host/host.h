@@ -140,6 +140,7 @@ struct xo_vm {
 	u32 generation;
 
 	struct xo_gate_vm *gate; /* what it needs to call over `vmfunc`, or NULL; see away.h */
+	u32 lacks; /* enum xo_reason: of the vCPU that last said HELLO or asked; without a lock */
 
 	u64 __percpu *exits;
 	atomic64_t hypercalls;

@@ -5,7 +5,7 @@
  * after it gets checked values. Only the state of a call, which others change at the same time, is
  * checked under the link's lock.
  */
-#include "host.h"
+#include "away.h"
 #include <linux/nospec.h>
 #include <asm/debugreg.h>
 #include "compat.h"
@@ -227,6 +227,9 @@ bool xo_hypercall(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	hc.rsi = regs[VCPU_REGS_RSI];
 
 	hc.op = array_index_nospec(hc.op, ARRAY_SIZE(ops));
+	/* Whoever connects is told before its first call what cannot work; a call pays nothing. */
+	if (hc.op == XO_HC_HELLO || hc.op == XO_HC_REQUEST)
+		WRITE_ONCE(vm->lacks, xo_registers_qualify(vcpu));
 	error = ops[hc.op](vm, &hc);
 	if (error) {
 		atomic64_inc(&vm->refused);

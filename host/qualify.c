@@ -36,7 +36,7 @@ static bool is_traced(const struct kvm_vcpu *vcpu)
 	       vcpu->arch.pmu.pebs_enable;
 }
 
-static enum xo_reason registers_qualify(const struct kvm_vcpu *vcpu)
+enum xo_reason xo_registers_qualify(const struct kvm_vcpu *vcpu)
 {
 	u64 cr4 = xo_vmread(GUEST_CR4);
 
@@ -73,11 +73,15 @@ enum xo_reason xo_vcpu_qualifies(const struct kvm_vcpu *vcpu)
 		return XO_REASON_PT;
 	if (!xo_cpu_passed())
 		return XO_REASON_CPU_UNTESTED;
-	return registers_qualify(vcpu);
+	return xo_registers_qualify(vcpu);
 }
 
-/* For those who ask before the first call: what can be told without a vCPU's VMCS; and what was
- * found at the last entry of each, if it was found. */
+/*
+ * For those who ask before the first call: what can be told without a vCPU's VMCS; what the
+ * kernel's features are, by the vCPU that said HELLO or asks for a connection (the gate uses some
+ * of them at home, where they fault); and what was found at the last entry of each vCPU, if it was
+ * found.
+ */
 enum xo_reason xo_vmfunc_qualify(struct xo_vm *vm)
 {
 	struct xo_gate_vm *gate = vm->gate;
@@ -88,7 +92,7 @@ enum xo_reason xo_vmfunc_qualify(struct xo_vm *vm)
 	if (!reason)
 		reason = xo_cpus_tested();
 	if (!reason)
-		reason = vm_qualifies(vm->kvm);
+		reason = vm_qualifies(vm->kvm) ?: READ_ONCE(vm->lacks);
 	if (reason)
 		return reason;
 	kvm_for_each_vcpu(i, vcpu, vm->kvm) {
