@@ -180,6 +180,7 @@ static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 engi
 static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
 {
 	switch (engine) {
+	case 0: /* that of the link, or `exit` for a new one */
 	case XO_ENGINE_EXIT:
 		return XO_REASON_NONE;
 	case XO_ENGINE_VMFUNC:
@@ -192,10 +193,10 @@ static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
 /* Both sides are told; calls that are under way end as they began. */
 static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 {
-	if (link->engine == arg->engine)
-		return XO_REASON_LINK_EXISTS;
 	if (arg->slots && arg->slots != link->slots)
 		return XO_REASON_SLOTS_FIXED;
+	if (!arg->engine || link->engine == arg->engine)
+		return XO_REASON_LINK_EXISTS;
 	WRITE_ONCE(link->engine, arg->engine);
 	show(link);
 	xo_services_link_switched(link);
@@ -238,7 +239,7 @@ enum xo_reason xo_link_add(struct xo_h_link *arg)
 	link = find(caller, callee);
 	if (link)
 		return switch_engine(link, arg);
-	return build(caller, callee, arg->engine, slots, &arg->id);
+	return build(caller, callee, arg->engine ?: XO_ENGINE_EXIT, slots, &arg->id);
 }
 
 /* Both sides' calls and requests end; the window stays for now. Harmless when said twice. */

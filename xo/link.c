@@ -10,7 +10,8 @@ static const char help[] =
 	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`. CALLEE 'host':\n"
 	"the services of the host's processes. On a link that is there, changes its engine;\n"
 	"calls in flight end as they began, none is lost.\n\n"
-	"  --engine ENGINE  how calls cross: exit (the default), by VM exits and interrupts;\n"
+	"  --engine ENGINE  how calls cross: exit (a new link's default), by VM exits and\n"
+	"                   interrupts;\n"
 	"                   vmfunc, calls of services (libcrossover(3)) without an exit,\n"
 	"                   and `xo sh` still by exits\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
@@ -36,7 +37,8 @@ static void warn_of_speculation(const char *caller, const char *callee)
 
 	if (!xo_keeps_secrets(&f))
 		fprintf(stderr,
-			"xo link: unsafe on this processor (%s): by speculation %s may read what "
+			"xo link: warning: unsafe on this processor (%s): by speculation %s may "
+			"read what "
 			"services of %s leave in the caches: link only VMs that may know it\n",
 			f.found, caller, callee);
 }
@@ -63,7 +65,7 @@ int xo_cmd_link(int argc, char **argv)
 						 { "slots", required_argument, NULL, 's' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	unsigned int engine = XO_ENGINE_EXIT, slots = 0;
+	unsigned int engine = 0, slots = 0;
 	const char *caller, *callee;
 	uint64_t id = 0;
 	int status, c, done;
@@ -86,9 +88,15 @@ int xo_cmd_link(int argc, char **argv)
 	if (!x)
 		return XO_REFUSED;
 	done = xo_link(x, caller, callee, engine, slots, &id);
+	/* A script may say what it needs once more. */
+	if (done < 0 && xo_error_reason(x) == XO_REASON_LINK_EXISTS) {
+		printf("%s\n", xo_error(x));
+		xo_free(x);
+		return XO_OK;
+	}
 	if (done < 0)
 		return xo_cli_fail(argv[0], x);
-	tell(id, caller, callee, engine, done > 0);
+	tell(id, caller, callee, engine ? engine : XO_ENGINE_EXIT, done > 0);
 	if (engine == XO_ENGINE_VMFUNC)
 		warn_of_speculation(caller, callee);
 	xo_free(x);

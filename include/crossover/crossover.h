@@ -137,10 +137,12 @@ int xo_enrol_pid(struct xo *x, const char *name, pid_t pid, uint64_t *wid);
 int xo_unenrol(struct xo *x, const char *name);
 
 /*
- * Permit `caller` to call `callee`. `engine`: enum xo_engine; `slots`: calls under way at once, 0
- * for XO_SLOTS_PER_LINK. `id`, if not NULL: the link's id. 0: the link was made; 1: it was there
- * with another engine, which was changed, with calls in flight and none lost.
- * NAME_BAD, NOT_ENROLLED, LINK_SELF, LINK_EXISTS, LINKS_FULL, ENGINE, SLOTS_BAD, NO_GPA, ...
+ * Permit `caller` to call `callee`. `engine`: enum xo_engine, 0: `exit`, or that of a link that is
+ * there; `slots`: calls under way at once, 0 for XO_SLOTS_PER_LINK, or those of a link that is
+ * there. `id`, if not NULL: the link's id. 0: the link was made; 1: it was there with another
+ * engine, which was changed, with calls in flight and none lost. -EEXIST, LINK_EXISTS: it is there
+ * like that. NAME_BAD, NOT_ENROLLED, LINK_SELF, LINK_EXISTS, LINKS_FULL, ENGINE, SLOTS_BAD, NO_GPA,
+ * ...
  */
 int xo_link(struct xo *x, const char *caller, const char *callee, unsigned int engine,
 	    unsigned int slots, uint64_t *id);
@@ -403,7 +405,8 @@ struct xo_conn_stat {
 	uint64_t retried;     /* how often one began anew: another slot, a revival, a restart */
 	uint64_t faults;
 	unsigned int engine; /* enum xo_engine of the next call */
-	unsigned int reason; /* XO_REASON_*: why not `vmfunc`, if the link says vmfunc; else 0 */
+	unsigned int reason; /* XO_REASON_*: why not `vmfunc`, if the link says vmfunc; else 0. An
+			      * ended connection (its calls end with EHOSTDOWN) has none */
 	unsigned int slots;
 };
 

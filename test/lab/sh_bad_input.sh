@@ -5,7 +5,8 @@ up
 expect_status "unknown VM, enrol" 1 xo enrol nosuch;		expect_says sentence 'nosuch'
 expect_status "unknown VM, link" 1 xo link mgr nosuch;		expect_says sentence "no VM named 'nosuch'"
 expect_status "link to itself" 1 xo link mgr mgr;		expect_says sentence 'itself'
-expect_status "link twice" 1 xo link mgr web;			expect_says sentence 'exists'
+expect_status "link twice" 0 xo link mgr web;			expect_says sentence 'exists already, as it was asked for'
+expect_status "other slots" 1 xo link mgr web --slots 7;	expect_says sentence 'another number of slots'
 expect_status "unlink what is not" 1 xo unlink web mgr;		expect_says sentence 'no link'
 expect_status "enrol twice" 1 xo enrol mgr;			expect_says sentence 'already enrolled'
 expect_status "bad name" 2 xo enrol 'A/../B';			expect_says sentence 'name'

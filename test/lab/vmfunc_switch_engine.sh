@@ -27,5 +27,8 @@ ENGINE="exit" caller null 10
 expect_eq "the link's engine as told" "$(link_stat engine)" exit
 link_engine vmfunc
 caller null 10
+# said once more without an engine: it stays
+expect_status "xo link without an engine" 0 xo link mgr web;	expect_says "so it is" 'exists already'
+expect_eq "the link's engine" "$(link_stat engine)" vmfunc
 vmfunc_down
 expect_eq "nobody is left in a call" "$(link_stat busy)" 0
