@@ -183,10 +183,36 @@ static const char *forbidden(const struct decoded *d)
 	}
 }
 
+/* Vector, x87, control and debug registers: CR0.TS (#NM), alignment and CPL (#GP) are the caller's
+ * choice. */
+static bool uses_other_registers(const struct decoded *d)
+{
+	for (int i = 0; i < d->in.operand_count; i++) {
+		if (d->op[i].type != ZYDIS_OPERAND_TYPE_REGISTER)
+			continue;
+		switch (ZydisRegisterGetClass(d->op[i].reg.value)) {
+		case ZYDIS_REGCLASS_GPR8:
+		case ZYDIS_REGCLASS_GPR16:
+		case ZYDIS_REGCLASS_GPR32:
+		case ZYDIS_REGCLASS_GPR64:
+		case ZYDIS_REGCLASS_FLAGS:
+		case ZYDIS_REGCLASS_IP:
+		case ZYDIS_REGCLASS_SEGMENT:
+			break;
+		default:
+			return true;
+		}
+	}
+	return false;
+}
+
 /* With a written list a fault must be an exit, and not the caller's handler, whose tables may be
  * what was written. These raise none themselves; their memory operands are looked at apart. */
 static bool never_faults(const struct decoded *d)
 {
+	if (uses_other_registers(d) || d->in.mnemonic == ZYDIS_MNEMONIC_CLI ||
+	    d->in.mnemonic == ZYDIS_MNEMONIC_STI)
+		return false;
 	switch (d->in.meta.category) {
 	case ZYDIS_CATEGORY_BINARY:
 		return d->in.mnemonic != ZYDIS_MNEMONIC_DIV &&

@@ -79,6 +79,18 @@ static const struct planted gates[] = {
 	{ "a load of IDTR", "s/^gate_bad:.*/&\\n\tlidt [rdi]/", "changes the processor's tables" },
 	{ "a division while the list is open", FROM_IN "s/mov\tecx, cs.*/div ecx\\n&/",
 	  "may fault" },
+	/* CR0.TS, alignment and ring are the caller's choice: #NM, #GP */
+	{ "a vector register while the list is open",
+	  FROM_IN "s/mov\tecx, cs.*/movaps xmm0, "
+		  "[rip + const_svc + 8]\\n&/",
+	  "movaps may fault" },
+	{ "a vector register saved behind the pushes",
+	  "s/mov\t\\[rip + save_rsp\\], rsp.*/movups [rip + save_rsp], xmm0\\n&/",
+	  "movups may fault" },
+	{ "a control register read while the list is open",
+	  FROM_IN "s/mov\tecx, cs.*/mov rdx, cr0\\n&/", "mov may fault" },
+	{ "an interrupt flag cleared while the list is open", FROM_IN "s/mov\tecx, cs.*/cli\\n&/",
+	  "cli may fault" },
 	/* ror byte [rbp + 0x10f0148], 0xd4: what the first draft had there */
 	{ "an immediate that decodes as a store",
 	  "s/^\trex mov\tecx, XO_INDEX_GATE/\txor eax, eax/;s/^\txor\trax, rax/\tlea ecx, [rax + "
