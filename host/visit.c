@@ -239,12 +239,16 @@ static void fault(const struct xo_away *a)
 	xo_go_home(a, XO_GATE_FAULT, what);
 }
 
-/* In the gate context RIP is in gate text, or nobody's. */
+/*
+ * In the gate context RIP is in gate text, or nobody's. What stands there for home is in there for
+ * who jumped to it, with a stack that may be the host's constants: its POPs load EPTPs, and nothing
+ * in its registers is a result.
+ */
 void xo_home_from_gate(const struct xo_away *a)
 {
 	u64 at = xo_window_offset(a);
 
-	if (!a->event || xo_between(at, XO_L_gate_bad, XO_L_gate_end))
+	if (!a->event || at >= XO_L_gate_home)
 		fault(a);
 	else if (at < XO_L_gate_leave)
 		restart(a);

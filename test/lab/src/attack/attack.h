@@ -192,6 +192,7 @@ void enter_full(const struct full *in, struct full *out, const void *entry);
 
 int attack_leaf(int argc, char **argv);
 int attack_bytes(int argc, char **argv);
+int attack_ticks(int argc, char **argv);
 int attack_poison(int argc, char **argv);
 void leaf_vmfunc(void); /* leaf.c: the bare instruction */
 int attack_service_leaves(int argc, char **argv);

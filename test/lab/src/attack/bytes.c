@@ -442,3 +442,31 @@ int attack_poison(int argc, char **argv)
 	returns();
 	return end_status();
 }
+
+/*
+ * xo_attack ticks COUNT: the gate entered at the second byte of POP R14, which is POP RSI, with the
+ * stack at the host's constants, until an interrupt comes before the RET: it finds an EPTP in RSI.
+ */
+int attack_ticks(int argc, char **argv)
+{
+	uint64_t count = argc > 1 ? strtoul(argv[1], NULL, 0) : 20000, i;
+	struct tally t = { .name = "interrupted behind a POP" };
+	static const uint64_t at[] = { XO_GATE_CONST, XO_GATE_VCPU };
+	uint32_t k;
+
+	connect_own();
+	for (k = XO_L_gate_mine; memcmp(xo_gate_text + k, "\x41\x5e", 2); k++)
+		;
+	for (i = 0; i < count; i++) {
+		struct regs in;
+
+		call_registers(&in);
+		in.r[RSP] = (uint64_t)text + at[i & 1];
+		one(&t, k + 1, &in, false);
+		if (i % 1000 == 999)
+			judge(&t, k + 1, t.name);
+	}
+	check(tally_print(&t), "%lu entries", count);
+	disconnect_own();
+	return end_status();
+}

@@ -9,6 +9,7 @@ static const struct {
 } attacks[] = {
 	{ "leaf", attack_leaf },
 	{ "bytes", attack_bytes },
+	{ "ticks", attack_ticks },
 	{ "poison", attack_poison },
 	{ "service-leaves", attack_service_leaves },
 	{ "deeds", attack_deeds },
