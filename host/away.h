@@ -28,10 +28,12 @@
 
 #define XO_GIB	 (1ULL << 30)
 extern u64 xo_away_base;
-#define XO_AWAY_IMAGE (xo_away_base)
-#define XO_AWAY_GATE  (xo_away_base + XO_GIB)
-#define XO_AWAY_VCPU  (xo_away_base + 2 * XO_GIB)
-#define XO_AWAY_SPAN  (3 * XO_GIB)
+#define XO_AWAY_IMAGE	(xo_away_base)
+#define XO_AWAY_GATE	(xo_away_base + XO_GIB)
+#define XO_AWAY_VCPU	(xo_away_base + 2 * XO_GIB)
+#define XO_AWAY_SPAN	(3 * XO_GIB)
+/* In a gate context no EPT entry leads there: a walk by way of it is an exit, and no page fault. */
+#define XO_AWAY_NOWHERE XO_AWAY_IMAGE
 
 /*
  * x86-64 page-table entries of ours, all of them: present, writable, user, executable; accessed and
@@ -39,7 +41,7 @@ extern u64 xo_away_base;
  * not ends in an exit. A page fault would be delivered through the IDT of the caller's kernel,
  * which may lie in memory that was written away (gate/context.h).
  */
-#define XO_PTE	      0x67ULL
+#define XO_PTE		0x67ULL
 
 static inline u32 xo_level_index(u64 address, u32 level) /* 3 is the root */
 {

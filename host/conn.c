@@ -203,7 +203,7 @@ static int open_slot(struct xo_gslot *slot, struct xo_gate_vm *gate)
 		return -ENOMEM;
 	/* What the gate context does not have is an address that its EPT does not have. */
 	for (page = 0; page < XO_GATE_SLOT_SIZE; page += PAGE_SIZE)
-		gate_pte(slot, page, XO_AWAY_IMAGE);
+		gate_pte(slot, page, XO_AWAY_NOWHERE);
 	gate_pte(slot, XO_GATE_TEXT, XO_AWAY_GATE + ((u64)gate->gpa_text << PAGE_SHIFT));
 	gate_pte(slot, XO_GATE_CONST, constants);
 	gate_pte(slot, XO_GATE_LIST, XO_AWAY_VCPU);
@@ -319,7 +319,9 @@ static void dismantle(struct xo_conn *conn)
 		bitmap_clear(gate->save_used, slot->save, 1);
 	}
 	if (conn->process->conn[conn->index] == conn) {
-		WRITE_ONCE(conn->process->pd[conn->index], 0);
+		/* Never "not present": who runs there just now has a page fault then, where an
+		 * exit is wanted, with whatever it wrote to its list. */
+		WRITE_ONCE(conn->process->pd[conn->index], XO_AWAY_NOWHERE | XO_PTE);
 		WRITE_ONCE(conn->process->conn[conn->index], NULL);
 		conn->process->conns--;
 		xo_gate_unmap(conn->caller, conn->gpa_pt);

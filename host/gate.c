@@ -304,6 +304,7 @@ static bool cr3_ok(struct xo_vm *vm, u64 cr3)
 
 static int fill_process(struct xo_vm *vm, struct xo_process *p)
 {
+	u32 i;
 	u64 gpa;
 
 	p->pml4 = xo_page_new(&p->pages);
@@ -311,6 +312,8 @@ static int fill_process(struct xo_vm *vm, struct xo_process *p)
 	p->pd = xo_page_new(&p->pages);
 	if (!p->pml4 || !p->pdpt || !p->pd)
 		return -ENOMEM;
+	for (i = 0; i < 512; i++) /* regions without a connection */
+		p->pd[i] = XO_AWAY_NOWHERE | XO_PTE;
 	gpa = xo_gate_map(vm, p->pdpt, XO_EPT_R, &p->gpa[0]);
 	if (gpa == ~0ULL)
 		return -ENOMEM;
