@@ -11,6 +11,7 @@
 #include <linux/kdebug.h>
 #include <linux/mmu_notifier.h>
 #include <linux/rculist.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <asm/pgtable.h>
 #include <asm/trapnr.h>
@@ -65,6 +66,7 @@ static void released(struct mmu_notifier *mn, struct mm_struct *mm)
 	struct xo_request req = { .op = XO_REQ_PROCESS_DEL, .cr3 = p->cr3 };
 	struct xo_conn *conn, *next;
 	bool any = false;
+	int ret = 0;
 
 	mutex_lock(&lock);
 	p->ended = true;
@@ -74,7 +76,15 @@ static void released(struct mmu_notifier *mn, struct mm_struct *mm)
 			forget(conn);
 		}
 	if (any || p->unsure)
-		xo_request(&req);
+		ret = xo_request(&req);
+	/* Connections go by the CR3: while the host may still know this one, nobody else gets it.
+	 */
+	if (ret && ret != -ENOENT && ret != -EHOSTDOWN) {
+		pr_err_ratelimited(
+			"the host was not told that a process ended (%d): its page table is kept\n",
+			ret);
+		mmgrab(mm);
+	}
 	mutex_unlock(&lock);
 }
 

@@ -44,6 +44,13 @@ enum xo_reason xo_registers_qualify(const struct kvm_vcpu *vcpu)
 		return XO_REASON_NOT_LONG_MODE;
 	if (cr4 & X86_CR4_PKE)
 		return XO_REASON_PKU;
+	/*
+	 * A gate context has page tables of ours, since no other CR3 leads anywhere there. That
+	 * holds as long as a load of CR3 flushes what another CR3 led to: VMFUNC does not, and with
+	 * PCIDs CR3 need not (SDM 3, 4.10.4.1). KVM owns the bit: its change is an exit.
+	 */
+	if (cr4 & X86_CR4_PCIDE)
+		return XO_REASON_PCID;
 	/* The runtime looks at IDTR by SIDT, which must neither fault nor exit, as it does where
 	 * KVM emulates UMIP. */
 	if (cr4 & X86_CR4_UMIP || xo_vmread(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_DESC)

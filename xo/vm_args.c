@@ -136,8 +136,10 @@ static const struct {
 	/*
 	 * What a VM must not use so that others may visit its CPUs: UMIP and paravirtual TLB
 	 * flushes change what a CPU of the VM may assume, asynchronous faults need its own thread.
+	 * PCIDs let a kernel change CR3 and keep a gate's translations (docs/gates.md).
 	 */
-	KEY("CPU", cpu, "host,-umip,-pku,-kvm-pv-tlb-flush,-kvm-asyncpf,-kvm-asyncpf-int"),
+	KEY("CPU", cpu,
+	    "host,-umip,-pku,-pcid,-invpcid,-kvm-pv-tlb-flush,-kvm-asyncpf,-kvm-asyncpf-int"),
 	KEY("MACHINE", machine, "microvm,x-option-roms=off,pit=off,pic=off,isa-serial=on,rtc=off"),
 	KEY("AGENT_SOCKET", agent_socket, ""),
 };
