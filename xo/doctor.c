@@ -10,7 +10,6 @@
 #include "common.h"
 #include "doctor.h"
 #include "json.h"
-#include "policy.h"
 
 static const char help[] =
 	"usage: xo doctor [--host | --guest] [--json]\n\n"
@@ -291,11 +290,10 @@ static bool has_links(struct finding *f)
 	return xo_found(f, all && up == all, "%u, %u with the peer's module up", all, up);
 }
 
-/* Only a callee needs one. */
+/* Only a callee needs one, and only for system calls. */
 static bool has_policy(struct finding *f)
 {
 	struct xo_g_link_info l = { 0 };
-	struct xo_policy *p;
 	struct xo_g_version v;
 	struct xo *x = ask_guest(f, &v);
 	bool callee = false;
@@ -307,11 +305,7 @@ static bool has_policy(struct finding *f)
 	xo_free(x);
 	if (!callee)
 		return xo_found(f, true, "not needed, nobody may call into this VM");
-	p = xo_policy_load(XO_POLICY_FILE, f->found, sizeof(f->found));
-	if (!p)
-		return false;
-	xo_policy_free(p);
-	return xo_found(f, true, XO_POLICY_FILE);
+	return xo_has_policy(f);
 }
 
 static const struct condition guest_list[] = {
@@ -330,7 +324,7 @@ static const struct condition guest_list[] = {
 	  NEEDED },
 	{ "links", has_links,
 	  "on the host, run: xo link CALLER CALLEE; load crossover_guest.ko in both VMs", NEEDED },
-	{ "policy", has_policy, "write it (crossover-policy(5)), then run: xo serve --check",
+	{ "policy", has_policy, "write it anew (crossover-policy(5)), then run: xo serve --check",
 	  NEEDED },
 };
 

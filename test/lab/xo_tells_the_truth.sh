@@ -7,6 +7,13 @@ up
 # doctor: all is well on both sides, and what is missing is named
 expect_status "doctor on the host" 0 xo doctor;			expect_says "signatures" 'KVM signatures +ok'
 expect_status "doctor in web" 0 web xo doctor;			expect_says "name" 'enrolled +ok +as web'
+web mv /etc/crossover/policy /tmp/policy
+expect_status "doctor: xo serve, and no policy" 1 web xo doctor;	expect_says "policy" 'policy +MISSING'
+serve_stop; sleep 0.5
+expect_status "doctor: services need no policy" 0 web xo doctor;	expect_says "none" 'policy +ok +none: so nobody may'
+web sh -c 'echo nonsense >/etc/crossover/policy'
+expect_status "doctor: a wrong policy" 1 web xo doctor;		expect_says "policy" 'policy +MISSING'
+policy "$open_policy"
 expect_status "doctor in an ordinary VM" 1 vm plain xo doctor;	expect_says "remedy" 'modprobe crossover_guest'
 
 # ls: names, worlds, both roles
