@@ -15,7 +15,8 @@ static const char usage[] =
 	"leaves\n"
 	"       xo lab down [RUN]                        end a running lab\n"
 	"       xo lab ls                                running labs, failed runs, snapshots\n"
-	"       xo lab clean                             remove failed runs and all snapshots\n"
+	"       xo lab clean                             remove failed runs, and snapshots not in "
+	"use\n"
 	"\n"
 	"  --vm NAME[:MEM[:CPUS[:ARGS]]]\n"
 	"                            a VM, its memory in MiB (192) and CPUs (1), what its kernel "
@@ -63,6 +64,11 @@ static int check_files(const struct lab_folders *f, const struct lab_options *o,
 	char path[PATH_MAX];
 
 	lab_system_path(f, o, path);
+	if (o->kernel[0] && strcmp(o->kernel, LAB_KERNELS))
+		return lab_error(err,
+				 "there is no host kernel %s: it can be %s (after make "
+				 "lab-kernel-%s); without --host-kernel the host has the VMs', 6.1",
+				 o->kernel, LAB_KERNELS, LAB_KERNELS);
 	if (o->kernel[0] && access(path, R_OK))
 		return lab_error(err,
 				 "there is no image with the host kernel %s (%s): run make "
@@ -82,9 +88,20 @@ static int check_files(const struct lab_folders *f, const struct lab_options *o,
 	return 0;
 }
 
+/* Are the run's logs wanted? Not of a shell that a signal ended, nor after xo lab down. */
+static bool is_failure(const struct lab_folders *f, const struct lab_options *o, int status)
+{
+	char path[PATH_MAX];
+
+	if (status < LAB_EXIT_SIGNAL)
+		return status >= LAB_EXIT_TIMEOUT;
+	lab_path(path, "%s/" LAB_DOWN, f->run);
+	return o->script && access(path, F_OK);
+}
+
 static int run_machine(struct lab_folders *f, const struct lab_options *o, int argc, char **argv)
 {
-	struct lab_machine machine = { .sock = -1, .snapshot_lock = -1 };
+	struct lab_machine machine = { .sock = -1, .snapshot_lock = -1, .snapshot_used = -1 };
 	struct lab_key key = { .inputs = NULL };
 	struct lab_error err;
 	int status = LAB_EXIT_FAILED;
@@ -111,8 +128,7 @@ failed:
 out:
 	lab_machine_stop(&machine);
 	free(key.inputs);
-	/* To end `xo lab up` by xo lab down is no failure. */
-	bool keep = status >= LAB_EXIT_TIMEOUT && (o->script || status < LAB_EXIT_SIGNAL);
+	bool keep = is_failure(f, o, status);
 
 	if (keep && f->run[0])
 		fprintf(stderr, "lab: the logs of this run are in %s\n", f->run);

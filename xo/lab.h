@@ -24,10 +24,11 @@
 #define LAB_EXIT_FAILED	  125
 #define LAB_EXIT_SIGNAL	  128 /* plus the signal's number */
 
-#define LAB_VM_NAME	  31  /* characters */
-#define LAB_VM_ARGS	  127 /* characters of what its kernel is told */
-#define LAB_KERNEL	  15  /* characters of a kernel version */
-#define LAB_VM_MEMORY	  192 /* MiB, unless the user says otherwise */
+#define LAB_VM_NAME	  31	 /* characters */
+#define LAB_VM_ARGS	  127	 /* characters of what its kernel is told */
+#define LAB_KERNEL	  15	 /* characters of a kernel version */
+#define LAB_KERNELS	  "6.12" /* those that make lab-kernel-VERSION knows */
+#define LAB_VM_MEMORY	  192	 /* MiB, unless the user says otherwise */
 #define LAB_MAX_VMS	  16
 #define LAB_MAX_PUTS	  64
 #define LAB_HOST_MEMORY	  512 /* MiB of the emulated host beside its VMs */
@@ -113,6 +114,8 @@ void lab_remove_tree(const char *path);
 /* Open and lock a file: LOCK_SH or LOCK_EX, with LOCK_NB if one is not to wait. */
 int lab_lock(const char *path, int how, struct lab_error *err);
 
+#define LAB_DOWN "down" /* a file in the folder of a run that xo lab down ends */
+
 int lab_run_begin(struct lab_folders *f, struct lab_error *err);
 /* Remove the run's folder, or what is big in it if `keep` (its logs are wanted). */
 void lab_run_end(struct lab_folders *f, bool keep);
@@ -120,6 +123,8 @@ void lab_run_end(struct lab_folders *f, bool keep);
 int lab_cmd_ls(const struct lab_folders *f);
 int lab_cmd_down(const struct lab_folders *f, const char *id);
 int lab_cmd_clean(const struct lab_folders *f);
+/* Remove the snapshot NAME of the folder, unless a run makes it, waits for it or uses it. */
+bool lab_snapshot_remove(const char *folder, const char *name);
 
 /* lab_spawn.c: the few programs of the build machine that are used
  * ---------------------------------*/
@@ -171,6 +176,7 @@ struct lab_machine {
 	char snapshot_new[PATH_MAX]; /* where this run saves it, empty if it does not */
 	bool resumed;
 	int snapshot_lock; /* shared while resuming, exclusive while saving */
+	int snapshot_used; /* its folder, locked shared until the machine ends */
 };
 
 int lab_machine_start(const struct lab_folders *f, const struct lab_options *o,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <crossover/abi.h>
 #include "lab.h"
 
 #define MIN_VM_MEMORY 64
@@ -35,6 +36,11 @@ static int parse_name(const char *text, size_t size, char *name, struct lab_erro
 				 (int)(size > 60 ? 60 : size), text, LAB_VM_NAME - 1);
 	memcpy(name, text, size);
 	name[size] = 0;
+	if (!strcmp(name, XO_HOST_NAME))
+		return lab_error(err,
+				 "no VM may be called '%s': that is the host's own name; "
+				 "choose another",
+				 XO_HOST_NAME);
 	return 0;
 }
 

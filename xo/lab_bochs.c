@@ -99,9 +99,20 @@ static void bochs_child(const struct lab_folders *f, const struct lab_options *o
 	_exit(127);
 }
 
+/* The lock on the file decides who comes first; this one says that it is in use. */
+static int use_snapshot(struct lab_machine *m, struct lab_error *err)
+{
+	m->snapshot_used = open(m->snapshot, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (m->snapshot_used < 0 || flock(m->snapshot_used, LOCK_SH))
+		return lab_error(err, "the snapshot %s cannot be used: %s", m->snapshot,
+				 strerror(errno));
+	return 0;
+}
+
 /*
  * One run makes a snapshot while the others that want the same wait for it. Whoever resumes holds
- * the lock shared until the machine runs, so that xo lab clean does not pull the files away.
+ * the lock shared until the machine runs, and the folder of the snapshot until the machine ends, so
+ * that neither xo lab clean nor prune() pulls it away.
  */
 static int choose_snapshot(const struct lab_folders *f, const struct lab_key *key,
 			   struct lab_machine *m, struct lab_error *err)
@@ -123,13 +134,13 @@ static int choose_snapshot(const struct lab_folders *f, const struct lab_key *ke
 	/* The time of last use, by which prune() chooses. */
 	m->resumed = !utimensat(AT_FDCWD, m->snapshot, NULL, 0);
 	if (m->resumed)
-		return 0;
+		return use_snapshot(m, err);
 	/* Of several that come here only one makes it; for the others it is there afterwards. */
 	while (flock(m->snapshot_lock, LOCK_EX) && errno == EINTR)
 		;
 	m->resumed = !access(m->snapshot, F_OK);
 	if (m->resumed)
-		return flock(m->snapshot_lock, LOCK_SH);
+		return flock(m->snapshot_lock, LOCK_SH) || use_snapshot(m, err) ? -1 : 0;
 	lab_path(m->snapshot_new, "%s/%s.new", folder, key->name);
 	lab_remove_tree(m->snapshot_new);
 	return lab_make_folders(m->snapshot_new, err);
@@ -142,7 +153,7 @@ int lab_machine_start(const struct lab_folders *f, const struct lab_options *o,
 	int pair[2];
 
 	memset(m, 0, sizeof(*m));
-	m->sock = m->snapshot_lock = -1;
+	m->sock = m->snapshot_lock = m->snapshot_used = -1;
 	if (!o->cold && choose_snapshot(f, key, m, err))
 		return -1;
 	if (make_files(f, o, m, err))
@@ -167,10 +178,9 @@ static int is_snapshot(const struct dirent *entry)
 /* Remove the snapshot that was unused for longest, when there are too many. */
 static void prune(const struct lab_machine *m)
 {
-	char folder[PATH_MAX], path[PATH_MAX], oldest[PATH_MAX] = "", lock[PATH_MAX];
+	char folder[PATH_MAX], path[PATH_MAX], oldest[PATH_MAX] = "";
 	struct timespec oldest_time = { 0 };
 	struct dirent **entries;
-	struct lab_error ignored;
 	struct stat st;
 	int count;
 
@@ -188,15 +198,8 @@ static void prune(const struct lab_machine *m)
 	}
 	if (count >= 0)
 		free(entries);
-	if (count <= KEPT_SNAPSHOTS || !oldest[0])
-		return;
-	lab_path(lock, "%s/.lock-%s", folder, strrchr(oldest, '/') + 1);
-	int fd = lab_lock(lock, LOCK_EX | LOCK_NB, &ignored);
-
-	if (fd >= 0) {
-		lab_remove_tree(oldest);
-		close(fd);
-	}
+	if (count > KEPT_SNAPSHOTS && oldest[0])
+		lab_snapshot_remove(folder, strrchr(oldest, '/') + 1);
 }
 
 int lab_snapshot_keep(struct lab_machine *m, const struct lab_key *key, struct lab_error *err)
@@ -210,6 +213,8 @@ int lab_snapshot_keep(struct lab_machine *m, const struct lab_key *key, struct l
 		return lab_error(err, "the snapshot %s cannot be kept: %s", m->snapshot,
 				 strerror(errno));
 	m->snapshot_new[0] = 0;
+	if (use_snapshot(m, err))
+		return -1;
 	close(m->snapshot_lock);
 	m->snapshot_lock = -1;
 	prune(m);
@@ -235,5 +240,7 @@ void lab_machine_stop(struct lab_machine *m)
 		close(m->sock);
 	if (m->snapshot_lock >= 0)
 		close(m->snapshot_lock);
-	m->sock = m->snapshot_lock = -1;
+	if (m->snapshot_used >= 0)
+		close(m->snapshot_used);
+	m->sock = m->snapshot_lock = m->snapshot_used = -1;
 }

@@ -320,6 +320,7 @@ int lab_cmd_ls(const struct lab_folders *f)
 
 struct search {
 	const char *id; /* NULL: any */
+	char folder[PATH_MAX];
 	pid_t pid;
 	int count;
 };
@@ -330,6 +331,7 @@ static void find_run(const char *folder, const char *id, pid_t pid, void *data)
 
 	if (!pid || (s->id && strcmp(s->id, id)))
 		return;
+	lab_path(s->folder, "%s", folder);
 	s->pid = pid;
 	s->count++;
 }
@@ -337,6 +339,8 @@ static void find_run(const char *folder, const char *id, pid_t pid, void *data)
 int lab_cmd_down(const struct lab_folders *f, const char *id)
 {
 	struct search s = { .id = id };
+	char path[PATH_MAX];
+	struct lab_error err;
 
 	each_run(f, find_run, &s);
 	if (s.count != 1) {
@@ -347,6 +351,12 @@ int lab_cmd_down(const struct lab_folders *f, const char *id)
 			fprintf(stderr, "xo lab down: %s%s\n",
 				id ? "no running lab is called " : "no lab is running",
 				id ? id : "");
+		return 1;
+	}
+	/* To be ended so is no failure of the run. */
+	lab_path(path, "%s/" LAB_DOWN, s.folder);
+	if (lab_write_file(path, "", 0, 0644, &err)) {
+		fprintf(stderr, "xo lab down: %s\n", err.text);
 		return 1;
 	}
 	if (kill(s.pid, SIGTERM)) {
@@ -366,12 +376,33 @@ static void remove_run(const char *folder, const char *id, pid_t pid, void *data
 	printf("removed run %s\n", id);
 }
 
-/* A snapshot that a run is just reading, or making, is locked and stays. */
+bool lab_snapshot_remove(const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+	struct lab_error ignored;
+	int lock, used = -1;
+	bool idle = false;
+
+	lab_path(path, "%s/.lock-%.*s", folder, LAB_HEX, name);
+	lock = lab_lock(path, LOCK_EX | LOCK_NB, &ignored);
+	lab_path(path, "%s/%s", folder, name);
+	if (lock >= 0)
+		used = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (used >= 0)
+		idle = !flock(used, LOCK_EX | LOCK_NB);
+	if (idle)
+		lab_remove_tree(path);
+	if (used >= 0)
+		close(used);
+	if (lock >= 0)
+		close(lock);
+	return idle;
+}
+
 int lab_cmd_clean(const struct lab_folders *f)
 {
-	char folder[PATH_MAX], path[PATH_MAX];
 	struct dirent **entries;
-	struct lab_error ignored;
+	char folder[PATH_MAX];
 	int count;
 
 	each_run(f, remove_run, NULL);
@@ -381,15 +412,10 @@ int lab_cmd_clean(const struct lab_folders *f)
 		const char *name = entries[i]->d_name;
 
 		if (name[0] != '.' && strlen(name) >= LAB_HEX) {
-			lab_path(path, "%s/.lock-%.*s", folder, LAB_HEX, name);
-			int fd = lab_lock(path, LOCK_EX | LOCK_NB, &ignored);
-
-			if (fd >= 0) {
-				lab_path(path, "%s/%s", folder, name);
-				lab_remove_tree(path);
+			if (lab_snapshot_remove(folder, name))
 				printf("removed snapshot %.20s\n", name);
-				close(fd);
-			}
+			else
+				printf("a run uses snapshot %.20s: it stays\n", name);
 		}
 		free(entries[i]);
 	}

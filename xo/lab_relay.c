@@ -232,7 +232,7 @@ static void take_script_start(struct relay *r)
 	send_window(r);
 }
 
-/* The snapshot's files were read or mapped: another run may remove them. */
+/* The snapshot's files were read or mapped: who waits for the lock may go on. */
 static void release_snapshot(struct lab_machine *m)
 {
 	if (!m->resumed || m->snapshot_lock < 0)

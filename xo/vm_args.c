@@ -2,6 +2,7 @@
 /* Parsing for `xo vm`: names, NAME[:MEM[:CPUS[:ARGS]]], numbers, configuration lines. No side
  * effects. */
 #include "vm.h"
+#include <crossover/abi.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,11 +30,16 @@ static bool name_is_good(const char *text, size_t len)
 		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && c != '-')
 			return false;
 	}
-	return true;
+	return len != strlen(XO_HOST_NAME) || memcmp(text, XO_HOST_NAME, len);
 }
 
 static int fail_name(const char *text, size_t len, struct vm_err *err)
 {
+	if (len == strlen(XO_HOST_NAME) && !memcmp(text, XO_HOST_NAME, len))
+		return vm_fail(err,
+			       "No VM may be called '%s': that is the host's own name; choose "
+			       "another.",
+			       XO_HOST_NAME);
 	return vm_fail(err,
 		       "'%.*s' is not a VM name: a name begins with a letter a-z and goes on with "
 		       "at most %d of a-z, 0-9 and '-'.",

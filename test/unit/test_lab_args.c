@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // A mistake in the words of `xo lab` must be refused with a sentence before anything is made.
-// link: xo/lab_args.c
+// link: xo/lab_args.c xo/vm_args.c
 #include "xo/lab.h"
+#include "xo/vm.h"
 
 #include <setjmp.h>
 #include <stdint.h>
@@ -68,6 +69,8 @@ static void bad_vms_are_refused(void **state)
 					   "a:192:1:\n",
 					   "a:99999999999",
 					   "a/b",
+					   "host",
+					   "host:256",
 					   "abcdefghijklmnopqrstuvwxyz012345" };
 	struct lab_vm vm;
 
@@ -76,6 +79,20 @@ static void bad_vms_are_refused(void **state)
 		assert_int_equal(lab_parse_vm(bad[i], &vm, &err), -1);
 		assert_true(err.text[0]);
 	}
+}
+
+static void no_vm_has_the_hosts_name(void **state)
+{
+	struct vm_conf conf;
+	struct vm_spec spec;
+	struct vm_err why;
+
+	vm_conf_defaults(&conf);
+	assert_int_equal(vm_parse_name("hosts", &why), 0);
+	assert_int_equal(vm_parse_name("host", &why), -1);
+	assert_non_null(strstr(why.text, "the host's own name"));
+	assert_int_equal(vm_parse_spec("host:256", &conf, &spec, &why), -1);
+	assert_int_equal(vm_parse_spec("hos:256", &conf, &spec, &why), 0);
 }
 
 static void puts_have_a_source_and_an_absolute_target(void **state)
@@ -123,6 +140,9 @@ static void wrong_words_are_refused(void **state)
 	assert_int_equal(PARSE("run", "--vm", "a", "--vm", "a", "s"), -1);
 	assert_int_equal(PARSE("run", "--vm-put", "b:x:/y", "--vm", "a", "s"), -1);
 	assert_non_null(strstr(err.text, "no VM b"));
+	assert_int_equal(PARSE("run", "--vm", "hosts", "s"), 0);
+	assert_int_equal(PARSE("run", "--vm", "host", "s"), -1);
+	assert_non_null(strstr(err.text, "the host's own name"));
 	assert_int_equal(PARSE("run", "--cpus", "0", "s"), -1);
 	assert_int_equal(PARSE("run", "--timeout", "1h", "s"), -1);
 	assert_int_equal(PARSE("run", "--vm", "a:3000", "s"), -1);
@@ -155,6 +175,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(vms_have_names_memory_and_cpus),
 		cmocka_unit_test(bad_vms_are_refused),
+		cmocka_unit_test(no_vm_has_the_hosts_name),
 		cmocka_unit_test(kernels_are_versions),
 		cmocka_unit_test(help_may_stand_anywhere_before_the_script),
 		cmocka_unit_test(puts_have_a_source_and_an_absolute_target),
