@@ -39,6 +39,11 @@ for h in include/crossover/*.h; do
 	g++ -std=c++17 -Wall -Wextra -Werror -Iinclude -fsyntax-only -x c++ "$h" || wrong "$h does not compile alone as C++"
 done
 
+# a .Nm of several words without quotes becomes its first word wherever the page says it again
+for f in man/*; do
+	! grep -qE '^\.Nm [^"]+ [^"]' "$f" || wrong "$f: quote the name in $(grep -m1 '^\.Nm ' "$f")"
+done
+
 # licence, style
 git ls-files '*.c' '*.h' '*.S' '*.sh' '*.mk' '*.def' | while read -r f; do
 	head -n 2 "$f" | grep -q 'SPDX-License-Identifier' || echo "$f"

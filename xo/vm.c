@@ -53,15 +53,25 @@ int vm_options(int argc, char **argv, const char *text, const char **name, unsig
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		if (c == 'h')
 			return fputs(text, stdout) < 0;
-		if (c != 't' || !timeout)
-			goto bad;
+		if (c == '?')
+			goto bad; /* getopt_long() said what is wrong */
+		if (!timeout) {
+			vm_fail(&err, "It takes no --timeout.");
+			goto say;
+		}
 		if (vm_parse_number(optarg, "timeout in seconds", 0, 1000000, timeout, &err))
 			return vm_report(argv[0], &err, VM_EXIT_USAGE);
 	}
-	if (optind + 1 != argc)
-		goto bad;
-	*name = argv[optind];
-	return -1;
+	if (optind + 1 == argc) {
+		*name = argv[optind];
+		return -1;
+	}
+	if (optind == argc)
+		vm_fail(&err, "The VM's NAME is missing.");
+	else
+		vm_fail(&err, "'%.60s' is one word too many.", argv[optind + 1]);
+say:
+	vm_report(argv[0], &err, VM_EXIT_USAGE);
 bad:
 	fputs(text, stderr);
 	return VM_EXIT_USAGE;
@@ -104,7 +114,7 @@ int xo_cmd_vm(int argc, char **argv)
 		config = optarg;
 	}
 	if (optind >= argc) {
-		fputs(usage, stderr);
+		fprintf(stderr, "xo vm: A subcommand is missing.\n%s", usage);
 		return VM_EXIT_USAGE;
 	}
 	return run(config, argc - optind, argv + optind);

@@ -402,6 +402,7 @@ int vm_cmd_exec(const struct vm_conf *conf, int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct vm_exec *x = &exec;
+	bool dashes;
 	int c, status;
 
 	optind = 0;
@@ -409,25 +410,29 @@ int vm_cmd_exec(const struct vm_conf *conf, int argc, char **argv)
 		if (c == 'h')
 			return fputs(usage, stdout) < 0;
 		if (c != 't')
-			goto bad;
+			goto bad; /* getopt_long() said what is wrong */
 		x->tty = true;
 	}
-	argv += optind;
-	if (argc - optind < 2)
-		goto bad;
 	/* NAME [--] CMD: what follows NAME is the command's, options and all. */
-	if (!strcmp(argv[1], "--")) {
-		if (argc - optind < 3)
-			goto bad;
-		c = 2;
-	} else {
-		c = 1;
+	dashes = optind > 1 && !strcmp(argv[optind - 1], "--");
+	argc -= optind;
+	argv += optind;
+	if (argc < 1 + dashes) {
+		vm_fail(&x->why, "The VM's NAME is missing.");
+		goto say;
+	}
+	c = argc > 1 && !strcmp(argv[1], "--") ? 2 : 1;
+	if (argc <= c) {
+		vm_fail(&x->why, "The CMD to run in VM '%.60s' is missing.", argv[0]);
+		goto say;
 	}
 	x->conf = conf;
 	status = run(x, argv[0], argv + c);
 	if (*x->why.text)
 		vm_report("exec", &x->why, status);
 	return status;
+say:
+	vm_report("exec", &x->why, VM_EXIT_FAILED);
 bad:
 	fputs(usage, stderr);
 	return VM_EXIT_FAILED;

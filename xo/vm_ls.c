@@ -105,7 +105,7 @@ int vm_cmd_ls(const struct vm_conf *conf, int argc, char **argv)
 		json = true;
 	}
 	if (optind < argc) {
-		fputs(usage, stderr);
+		fprintf(stderr, "xo vm ls: '%.60s' is one word too many.\n%s", argv[optind], usage);
 		return VM_EXIT_USAGE;
 	}
 	return list(conf, json, &err) ? vm_report("ls", &err, 1) : 0;
