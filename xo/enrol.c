@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "common.h"
 
 static const char help[] =
@@ -35,6 +36,10 @@ static pid_t noted_pid(const char *word, const char *name)
 
 	snprintf(path, sizeof(path), XO_RUN_VM "/%s/pid", name);
 	f = fopen(path, "re");
+	if (!f && access("/sys/module/crossover_guest", F_OK) == 0) {
+		xo_fail(word, "this is a VM: VMs are enrolled on the host; run it there");
+		return 0;
+	}
 	if (!f) {
 		xo_fail(word,
 			"no VM '%s' was started by `xo vm start` (%s: %s); give --pid for another "

@@ -85,6 +85,15 @@ static int stat_vms(struct xo *x, json_object *out)
 	return err;
 }
 
+/* Calls over exit are in the links' table; these would show zeros of them. */
+static void vmfunc_finish(struct xo_table *t, const json_object *out, const char *what,
+			  const char *none)
+{
+	if (!out && t->count > t->columns)
+		printf("%s, over vmfunc:\n", what);
+	xo_table_finish(t, !out, none);
+}
+
 static int stat_services(struct xo *x, json_object *out)
 {
 	struct xo_table t = { .align = "llrrrrrrl", .columns = 9 };
@@ -106,7 +115,7 @@ static int stat_services(struct xo *x, json_object *out)
 		xo_put_number(&t, o, "revivals", s.info.revivals);
 		fault(&t, o, s.info.fault);
 	}
-	xo_table_finish(&t, !out, "no service for the engine vmfunc");
+	vmfunc_finish(&t, out, "services", "no service for the engine vmfunc");
 	return err;
 }
 
@@ -135,7 +144,7 @@ static int stat_conns(struct xo *x, json_object *out)
 		xo_json_bool(o, "live", c.info.live);
 		xo_cell(&t, "%s", c.info.live ? "live" : "stopped");
 	}
-	xo_table_finish(&t, !out, "no connection to a service over vmfunc");
+	vmfunc_finish(&t, out, "connections", "no connection to a service over vmfunc");
 	return err;
 }
 
