@@ -16,14 +16,17 @@
 #define LOG_SECONDS 10 /* a VM that answers takes less than one */
 
 /* What a VM does before its job; $1 is the time, $2 the VM's name. */
-static const char prepare[] = "date -s \"@$1\" > /dev/null && blockdev --flushbufs /dev/vdb && "
+static const char prepare[] = "date -s \"@$1\" > /dev/null && "
+			      "{ ! mountpoint -q " PAYLOAD " || umount " PAYLOAD
+			      "; } && blockdev --flushbufs /dev/vdb && "
 			      "mount -t erofs -o ro /dev/vdb " PAYLOAD " && "
 			      "if [ -e " JOB "/vm-$2 ]; then sh " JOB "/vm-$2; fi";
 
 /* The same programs with nothing to do; no step of this may fail. */
 static const char warm[] =
 	"date > /dev/null; blockdev --version > /dev/null; mount --version > /dev/null; "
-	"mkdir -p " PAYLOAD "; cp --version > /dev/null; chmod --version > /dev/null; "
+	"mountpoint -q " PAYLOAD " && umount " PAYLOAD
+	"; cp --version > /dev/null; chmod --version > /dev/null; "
 	"sync; [ -b /dev/vdb ] || echo 'there is no /dev/vdb' >&2; [ -b /dev/vdb ]";
 
 static struct vm vms[MAX_VMS];
