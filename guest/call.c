@@ -71,8 +71,11 @@ int xo_call_post(struct xo_session *s, struct xo_call *c, u32 slot, struct compl
 	spin_unlock_irq(&xo.lock);
 
 	trace_xo_call(l->id, slot, seq, c->op, c->nr);
-	ret = xo_hc_call(l->id, slot, seq);
 	atomic64_inc(&l->calls);
+	xo_ring_note(l, slot, seq);
+	if (xo_ring_call(s, c, slot, seq))
+		return 0;
+	ret = xo_hc_call(l->id, slot, seq);
 	if (!ret)
 		return 0;
 	spin_lock_irq(&xo.lock);
@@ -147,8 +150,10 @@ int xo_session_call(struct xo_session *s, struct xo_call *c)
 			return ret;
 		}
 		ret = READ_ONCE(s->link->slot[slot].status);
-		if (!ret)
+		if (!ret) {
+			s->link->slot[slot].bound = true;
 			ret = read_reply(s, c, slot);
+		}
 	}
 	xo_slot_put(s, slot);
 	if (ret)

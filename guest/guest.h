@@ -7,6 +7,7 @@
  *   board.c    event words, list of links                     call.c     caller: one call
  *   link.c     links, their windows and slots                 serve.c    callee: taking calls
  *   stub.c     callee: stubs, mmap of slots                   master.c   callee: masters
+ *   ring.c     both: calls that need no host
  *   invoke.c   caller: calls of services                      map.c      caller: mmap
  *   router*.c, marshal*.c  routed system calls
  *
@@ -137,9 +138,10 @@ struct xo_slot { /* all under xo.lock */
 	u32 op;
 	/* caller */
 	struct xo_session *session; /* whose it is; NULL: in the pool */
-	u64 ticket;		    /* of a service call; 0: none */
-	bool ended;		    /* that call, though nobody waits for it just now */
-	struct completion *done;    /* of the thread that waits */
+	bool bound;		 /* the callee knows that; of the thread that makes a call in it */
+	u64 ticket;		 /* of a service call; 0: none */
+	bool ended;		 /* that call, though nobody waits for it just now */
+	struct completion *done; /* of the thread that waits */
 	s32 status;
 	/* callee */
 	struct xo_stub *stub;	  /* bound to it; NULL: to none */
@@ -147,6 +149,8 @@ struct xo_slot { /* all under xo.lock */
 	struct xo_master *master; /* OPEN call in its hands */
 	struct pid *thread;	  /* who works on it */
 	bool cancelled;
+	bool ring; /* the call was taken from the ring; `ended`, with `status`: and ended there */
+	bool told; /* but the host knows of it by now, and waits for its end */
 };
 
 struct xo_link {
@@ -159,7 +163,7 @@ struct xo_link {
 	u64 window_gpa;
 	void *window;
 	char peer[XO_NAME_MAX];
-	atomic64_t calls, errors, bytes;
+	atomic64_t calls, errors, bytes, ring;
 	struct work_struct free;
 	/* under xo.lock */
 	u64 peer_wid;
@@ -204,6 +208,8 @@ struct xo_session {
 	void *router;
 	struct xo_conn *conn;	/* with a service, or NULL: its maps and context */
 	wait_queue_head_t wait; /* for one of its slots */
+	u32 ring_misses; /* calls in a row that nobody polled for; read and written loosely */
+	u32 ring_skip;	 /* so many more do not try; likewise */
 	/* under xo.lock */
 	u64 id;	    /* the callee's name for it; 0: not open */
 	u64 own;    /* bits: slots bound to it */
@@ -308,6 +314,7 @@ struct xo_stub {
 	u32 idle;    /* threads waiting */
 	u32 buffer;  /* with a service: the slot of OPEN, which carries no calls; else XO_NO_SLOT */
 	u64 service; /* the host's name for it; 0: not known there */
+	unsigned long polled; /* bit 0: a thread polls; atomic */
 	bool granted; /* its caller may attach; of who answers OPEN, then of who ends the session */
 	bool opened;  /* OPEN was answered with success */
 	bool dead;
@@ -318,6 +325,22 @@ void xo_serve_cancelled(struct xo_link *l, u32 slot);	    /* xo.lock held; any c
 long xo_serve_master(struct xo_master *m, struct xo_g_serve *req);
 long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req);
 int xo_serve_is_cancelled(const struct xo_g_adopt *req);
+
+/* ------------------------------------------------------------------ the engine `ring` (ring.c) */
+
+/* Caller. note(): before the callee is told of a call in whatever way. call(): true if it ended by
+ * the ring, which completes it; else it is still to be posted, with the same sequence number.
+ * free(): xo.lock held; nobody there works in a slot of the pool for a former life of this VM. */
+void xo_ring_note(const struct xo_link *l, u32 slot, u64 seq);
+bool xo_ring_call(struct xo_session *s, const struct xo_call *c, u32 slot, u64 seq);
+bool xo_ring_free(const struct xo_link *l, u32 slot);
+
+/* Callee. poll(): true if take_call() may find something; false: sleep, it is not for this thread
+ * to poll (any more). end(): xo.lock held; true if the caller has been told so. */
+bool xo_ring_poll(struct xo_stub *s, unsigned long start, long timeout);
+bool xo_ring_end(struct xo_link *l, u32 slot, s32 status);
+void xo_ring_forget(struct xo_link *l, u32 slot); /* xo.lock held: nobody wants its end */
+void xo_ring_reset(struct xo_link *l);		  /* a callee's new life */
 
 void xo_slot_reset(struct xo_slot *slot);			       /* callee's; xo.lock held */
 void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status); /* xo.lock held */

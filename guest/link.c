@@ -60,6 +60,8 @@ static struct xo_link *make(u32 index, const struct xo_board_link *bl, u64 peer_
 	l->peer_incarnation = peer_incarnation;
 	l->up = true;
 	memcpy(l->peer, bl->peer, XO_NAME_MAX);
+	if (l->role == XO_ROLE_CALLEE)
+		xo_ring_reset(l);
 	return l;
 }
 
@@ -242,6 +244,7 @@ int xo_link_info(struct xo_g_link_info *info)
 		info->calls = atomic64_read(&next->calls);
 		info->errors = atomic64_read(&next->errors);
 		info->bytes = atomic64_read(&next->bytes);
+		info->ring = atomic64_read(&next->ring);
 	}
 	spin_unlock_irq(&xo.lock);
 	return next ? 0 : -ENOENT;
@@ -267,8 +270,10 @@ static int take_slot(struct xo_session *s, u32 *slot)
 	}
 	if (hweight64(s->own) < XO_SLOTS_PER_SESSION + (s->buffer != XO_NO_SLOT))
 		for (i = 0; i < l->slots; i++)
-			if (!l->slot[i].session)
+			if (!l->slot[i].session && xo_ring_free(l, i)) {
+				l->slot[i].bound = false;
 				goto take;
+			}
 	/* Abandoned ones come back when the callee pleases: nothing to wait for. */
 	return busy ? -EAGAIN : -EBUSY;
 take:

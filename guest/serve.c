@@ -46,7 +46,8 @@ void xo_slot_refuse(struct xo_link *l, u32 slot, u64 seq, s32 status)
 	lockdep_assert_held(&xo.lock);
 	let_go(sl);
 	trace_xo_refuse(l->id, slot, seq, status);
-	end_call(l, slot, seq, status);
+	if (!xo_ring_end(l, slot, status))
+		end_call(l, slot, seq, status);
 }
 
 /* ------------------------------------------------------------------ posted (interrupt) */
@@ -128,14 +129,22 @@ void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq)
 
 	lockdep_assert_held(&xo.lock);
 	if (sl->state != XO_SLOT_IDLE) {
-		if (sl->seq == seq)
+		if (sl->seq == seq) {
+			sl->told = true;
 			return;
+		}
 		/* The host ended the old call; who works on it will learn that when it returns. */
 		forget_posted(l, slot);
 		let_go(sl);
+		xo_ring_forget(l, slot);
+	} else if (sl->ended && sl->seq == seq) {
+		/* By the ring, and its caller did not see it in time. */
+		xo_hc_return(l->id, slot, seq, sl->status);
+		return;
 	}
 	sl->seq = seq;
 	sl->op = op;
+	sl->ended = false;
 	atomic64_inc(&l->calls);
 	ret = op == XO_OP_OPEN ? post_open(l, slot, session) : post_to_stub(l, slot, session);
 	if (!ret)
@@ -250,7 +259,7 @@ static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
 {
 	struct xo_link *l = s->link;
 	struct xo_slot *sl;
-	bool begins, ends;
+	bool begins, ends, ended;
 
 	spin_lock_irq(&xo.lock);
 	sl = req->link == l->id ? served_slot(l, req, NULL, s) : NULL;
@@ -262,7 +271,10 @@ static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
 	ends = sl->op == XO_OP_CLOSE || (sl->op == XO_OP_OPEN && req->status);
 	s->opened |= begins;
 	let_go(sl);
+	ended = xo_ring_end(l, req->slot, req->status);
 	spin_unlock_irq(&xo.lock);
+	if (ended)
+		return 0;
 
 	/* Before the caller can use the slots for another session, this one must have lost them. */
 	if (ends)
@@ -368,12 +380,19 @@ static void count_idle(u32 *idle, int change, u32 *now)
 static int wait_next(wait_queue_head_t *wait, u32 *idle, struct xo_master *m, struct xo_stub *s,
 		     struct xo_g_serve *req, long timeout)
 {
+	unsigned long start = jiffies;
 	long left;
 	int got = 0;
 
 	count_idle(idle, 1, &req->idle);
-	left = ___wait_event(*wait, ___wait_cond_timeout((got = take_next(m, s, req)) != 0),
-			     TASK_INTERRUPTIBLE, 1, timeout, __ret = schedule_timeout(__ret));
+	while (s && !got && xo_ring_poll(s, start, timeout))
+		got = take_call(s, req);
+	if (timeout != MAX_SCHEDULE_TIMEOUT)
+		timeout = max_t(long, timeout - (long)(jiffies - start), 0);
+	if (!got)
+		left = ___wait_event(*wait, ___wait_cond_timeout((got = take_next(m, s, req)) != 0),
+				     TASK_INTERRUPTIBLE, 1, timeout,
+				     __ret = schedule_timeout(__ret));
 	count_idle(idle, -1, &req->idle);
 	if (got)
 		return got < 0 ? got : 0;

@@ -245,7 +245,7 @@ static int slot_for_close(struct xo_session *s)
 		if ((s->own & BIT_ULL(i)) && l->slot[i].state == XO_SLOT_IDLE)
 			return i;
 	for (i = 0; i < l->slots; i++)
-		if (!l->slot[i].session)
+		if (!l->slot[i].session && xo_ring_free(l, i))
 			return i;
 	return -1;
 }
@@ -270,6 +270,7 @@ static void post_close(struct xo_session *s)
 	s->close_posted = true;
 	trace_xo_call(l->id, slot, sl->seq, XO_OP_CLOSE, 0);
 	atomic64_inc(&l->calls);
+	xo_ring_note(l, slot, sl->seq);
 	ret = xo_hc_call(l->id, slot, sl->seq);
 	if (!ret)
 		return;

@@ -57,6 +57,14 @@ static void end_links(struct xo_vm *vm)
 	WRITE_ONCE(vm->board->generation, ++vm->generation);
 }
 
+/* On one processor whoever polls keeps the other from answering. */
+static u32 engine_shown(const struct xo_link *link)
+{
+	u32 engine = READ_ONCE(link->engine);
+
+	return engine == XO_ENGINE_RING && num_online_cpus() < 2 ? XO_ENGINE_EXIT : engine;
+}
+
 /*
  * Shows a link, as it is now, to one side. Everybody who changes link->up or link->side_up calls
  * this afterwards, for the side that must learn of it: whoever comes last under board_lock sees
@@ -76,7 +84,7 @@ void xo_board_set_link(struct xo_link *link, enum xo_side side)
 	entry->reserved[0] = READ_ONCE(peer->incarnation);
 	entry->window_gpa = link->mapping[side].gpa;
 	entry->role = side == XO_CALLER ? XO_ROLE_CALLER : XO_ROLE_CALLEE;
-	entry->engine = READ_ONCE(link->engine);
+	entry->engine = engine_shown(link);
 	entry->slots = link->slots;
 	entry->up = READ_ONCE(link->up);
 	memcpy(entry->peer, peer->name, sizeof(entry->peer));

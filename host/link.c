@@ -182,6 +182,7 @@ static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
 	switch (engine) {
 	case 0: /* that of the link, or `exit` for a new one */
 	case XO_ENGINE_EXIT:
+	case XO_ENGINE_RING: /* the guests' own affair; see xo_board_set_link() */
 		return XO_REASON_NONE;
 	case XO_ENGINE_VMFUNC:
 		return READ_ONCE(caller->up) ? xo_vmfunc_qualify(caller) : XO_REASON_NONE;

@@ -23,7 +23,7 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION 2
+#define XO_ABI_REVISION 3
 #endif
 
 #define XO_NAME_MAX	  32	 /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
@@ -203,7 +203,7 @@ struct xo_board_link {
 	__u64 peer_wid;		/* kernel world of the peer; 0 while its guest module is down */
 	__u64 window_gpa;	/* guest-physical address of the window in this VM */
 	__u32 role;		/* enum xo_role of this VM */
-	__u32 engine;		/* enum xo_engine */
+	__u32 engine;		/* enum xo_engine, as the host can have it now */
 	__u32 slots;		/* number of slots in the window */
 	__u32 up;		/* 1: calls are taken; 0: link is going down */
 	char peer[XO_NAME_MAX]; /* the peer's name, vouched for by the host */
@@ -242,7 +242,24 @@ struct xo_board {
 #define XO_SLOT_HEADER	      0x1000  /* struct xo_msg, at the start of the slot */
 #define XO_SLOT_DATA	      0x10000 /* data area behind the header */
 #define XO_SLOT_SIZE	      (XO_SLOT_HEADER + XO_SLOT_DATA)
-#define XO_WINDOW_SIZE(slots) ((__u64)(slots)*XO_SLOT_SIZE)
+#define XO_WINDOW_SIZE(slots) ((__u64)(slots)*XO_SLOT_SIZE + XO_RING_SIZE)
+
+/*
+ * Behind the slots: one entry for each, of the two kernels alone (no process sees it). The engine
+ * `ring` (docs/ring.md) carries a call's beginning and end here; with every engine the caller notes
+ * in it which call a slot has. Nobody reads back what he wrote himself.
+ */
+#define XO_RING_SIZE	      0x1000
+
+struct xo_ring {
+	__u64 call;   /* caller writes, last: sequence number of the slot's call; hostile */
+	__u64 done;   /* callee writes, last: that of the call that ended. Caller zeroes it before a
+		       * call; hostile */
+	__s32 status; /* callee writes: 0 (a reply is in the slot) or a negative errno; hostile */
+	__u32 busy;   /* callee writes: 1 while it works on a call taken from here, so that a later
+		       * life of the caller leaves the slot alone; hostile */
+	__u64 reserved[5];
+};
 
 enum xo_op {
 	XO_OP_OPEN = 1,	   /* new session; data: struct xo_open */
@@ -551,6 +568,7 @@ struct xo_g_link_info {
 	__u64 calls; /* made (caller) or taken (callee) */
 	__u64 errors;
 	__u64 bytes; /* moved through the window by this side */
+	__u64 ring;  /* of the calls: those that needed no host from beginning to end */
 };
 #define XO_G_LINK_INFO _IOWR(XO_IOC, 0x28, struct xo_g_link_info)
 
@@ -660,6 +678,8 @@ XO_ASSERT(sizeof(struct xo_board_link) == 96, "board link");
 XO_ASSERT(sizeof(struct xo_board) <= XO_BOARD_SIZE, "board");
 XO_ASSERT(sizeof(struct xo_msg) <= XO_SLOT_HEADER, "message header");
 XO_ASSERT(sizeof(struct xo_msg) == 216, "message header");
+XO_ASSERT(sizeof(struct xo_ring) == 64, "ring");
+XO_ASSERT(sizeof(struct xo_ring) * XO_SLOTS_PER_LINK <= XO_RING_SIZE, "ring");
 XO_ASSERT(sizeof(struct xo_open) == 328, "open");
 XO_ASSERT(sizeof(struct xo_opened) == 24, "opened");
 

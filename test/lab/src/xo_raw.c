@@ -186,9 +186,9 @@ static void links(void)
 
 	for (; !ioctl(fd, XO_G_LINK_INFO, &l); l.after = l.id)
 		printf("link=%llu peer=%s peer_wid=%llu role=%u slots=%u sessions=%u calls=%llu "
-		       "errors=%llu bytes=%llu\n",
+		       "errors=%llu bytes=%llu ring=%llu engine=%u\n",
 		       l.id, l.peer, l.peer_wid, l.role, l.slots, l.sessions, l.calls, l.errors,
-		       l.bytes);
+		       l.bytes, l.ring, l.engine);
 }
 
 static unsigned long number(int argc, char **argv, int i)
