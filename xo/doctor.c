@@ -15,7 +15,8 @@ static const char help[] =
 	"usage: xo doctor [--host | --guest] [--json]\n\n"
 	"Checks what CrossOver needs on this machine, and says what to do where something is\n"
 	"missing. Without an option it finds out whether this is a host or a VM. What only the\n"
-	"engine vmfunc needs is told with 'no'. Exit status 0: all is well, 1: something is "
+	"engines ring and vmfunc need is told with 'no'. Exit status 0: all is well, 1: something "
+	"is "
 	"missing.\n";
 
 bool xo_found(struct finding *f, bool ok, const char *fmt, ...)
@@ -103,6 +104,13 @@ static bool revision_of(struct finding *f, enum xo_side side)
 }
 
 /* ------------------------------------------------------------------ the host */
+
+static bool has_cpu_to_burn(struct finding *f)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return xo_found(f, cpus > 1, "%ld CPU%s", cpus, cpus == 1 ? "" : "s");
+}
 
 static bool has_vmx(struct finding *f)
 {
@@ -211,6 +219,8 @@ static const struct condition host_list[] = {
 	{ "/dev/crossover", has_device, "reload crossover.ko; the mode must be 600", NEEDED },
 	{ "revision", host_revision, "install xo and crossover.ko of one build, reload", GATE },
 	{ "module's kernel", built_for_this, "build crossover.ko for the running kernel", NEEDED },
+	{ "a CPU to burn", has_cpu_to_burn,
+	  "engine ring needs two: calls of links with it go by exit meanwhile", OPTIONAL },
 	{ "VMFUNC", xo_has_vmfunc, "engine vmfunc needs Haswell or later; use --engine exit",
 	  OPTIONAL },
 	{ "execute-only pages, INVEPT", xo_has_execute_only,

@@ -2,6 +2,7 @@
 /* xo link: permit one VM to call into another. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "doctor.h"
 
 static const char help[] =
@@ -13,7 +14,9 @@ static const char help[] =
 	"  --engine ENGINE  how calls cross: exit (a new link's default), by VM exits and\n"
 	"                   interrupts;\n"
 	"                   vmfunc, calls of services (libcrossover(3)) without an exit,\n"
-	"                   and `xo sh` still by exits\n"
+	"                   and `xo sh` still by exits; ring, system calls without an\n"
+	"                   exit, while CALLEE spends a CPU on looking for them; services\n"
+	"                   still by exits\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
 /* What was done, and what it means for whom. */
@@ -28,6 +31,14 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 		     "no system calls for VMs: xo sh and xo ping need a VM as callee");
 	else if (engine == XO_ENGINE_VMFUNC)
 		puts("services are called without exits; system calls (xo sh) still go by exit");
+	else if (engine == XO_ENGINE_RING && sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		puts("this host has one CPU, where nobody can answer while somebody polls: all "
+		     "calls\n"
+		     "go by exit; say it again once there are two");
+	else if (engine == XO_ENGINE_RING)
+		puts("each session of system calls (xo sh) keeps a CPU of the callee busy, as far "
+		     "as it\n"
+		     "has CPUs, and needs no exits; services still go by exit");
 }
 
 /* No processor is refused for it: who links may know that the two VMs trust each other. */
@@ -48,7 +59,9 @@ static unsigned int to_engine(const char *name)
 {
 	unsigned int engine = xo_engine_by_name(name);
 
-	return engine == XO_ENGINE_EXIT || engine == XO_ENGINE_VMFUNC ? engine : 0;
+	return engine == XO_ENGINE_EXIT || engine == XO_ENGINE_RING || engine == XO_ENGINE_VMFUNC
+		       ? engine
+		       : 0;
 }
 
 static unsigned int to_slots(const char *s)
@@ -73,7 +86,8 @@ int xo_cmd_link(int argc, char **argv)
 
 	while ((c = xo_option(argc, argv, ":e:s:h", options, help, &status)) >= 0) {
 		if (c == 'e' && !(engine = to_engine(optarg)))
-			return xo_bad_usage(argv[0], "'%s' is no engine of links: exit or vmfunc",
+			return xo_bad_usage(argv[0],
+					    "'%s' is no engine of links: exit, ring or vmfunc",
 					    optarg);
 		if (c == 's' && !(slots = to_slots(optarg)))
 			return xo_bad_usage(argv[0], "'%s' is not a number from 1 to %d", optarg,

@@ -11,7 +11,8 @@ static const char help[] =
 	"interrupts sent; per service and connection over vmfunc, calls (as the callers' memory\n"
 	"says), interruptions, faults; per VM, its exits, hypercalls and pinned pages. In a VM: "
 	"per link,\n"
-	"calls and bytes; and the system calls of routed programs by where they ran. Those that\n"
+	"calls, those of them that needed no host (RING), and bytes; and the system calls of "
+	"routed programs by where they ran. Those that\n"
 	"the router does not know are refused with ENOSYS and named. Needs root.\n\n"
 	"  --json  the same as one JSON object, for programs\n";
 
@@ -173,11 +174,11 @@ static int stat_host(struct xo *x, json_object *root)
 
 static int stat_guest_links(struct xo *x, json_object *out)
 {
-	struct xo_table t = { .align = "lllrrrr", .columns = 7 };
+	struct xo_table t = { .align = "lllrrrrr", .columns = 8 };
 	struct xo_g_link_info l = { 0 };
 	int err;
 
-	xo_row(&t, "PEER", "THIS-VM-IS", "ENGINE", "CALLS", "ERRORS", "BYTES", "SESSIONS");
+	xo_row(&t, "PEER", "THIS-VM-IS", "ENGINE", "CALLS", "RING", "ERRORS", "BYTES", "SESSIONS");
 	while ((err = xo_next_guest_link(x, &l)) > 0) {
 		json_object *o = xo_json_add(out);
 
@@ -185,6 +186,7 @@ static int stat_guest_links(struct xo *x, json_object *out)
 		xo_put_text(&t, o, "role", l.role == XO_ROLE_CALLER ? "caller" : "callee");
 		xo_put_text(&t, o, "engine", xo_engine_name(l.engine));
 		xo_put_number(&t, o, "calls", l.calls);
+		xo_put_number(&t, o, "ring", l.ring);
 		xo_put_number(&t, o, "errors", l.errors);
 		xo_put_number(&t, o, "bytes", l.bytes);
 		xo_put_number(&t, o, "sessions", l.sessions);

@@ -120,9 +120,9 @@ static void unknown_words_are_refused(void **state)
 	wrong("unenrol", "needs the VM's name");
 	wrong("link a", "needs two VMs");
 	wrong("link a b c", "'c' is one word too many");
-	wrong("link --engine warp a b", "'warp' is no engine of links: exit or vmfunc");
+	wrong("link --engine warp a b", "'warp' is no engine of links: exit, ring or vmfunc");
 	/* The ABI knows it, links do not. */
-	wrong("link --engine hw a b", "'hw' is no engine of links: exit or vmfunc");
+	wrong("link --engine hw a b", "'hw' is no engine of links: exit, ring or vmfunc");
 	wrong("help frobnicate", "no command 'frobnicate'");
 	wrong("help link a b", "it takes a command");
 	wrong("link --slots 0 a b", "'0' is not a number from 1 to 64");
