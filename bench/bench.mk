@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0
-# make bench-services: what a service call costs, by engine, counted in the lab.
+# make bench-services, bench-syscalls: what a call of a service, or a system call of another VM, costs by
+# engine, counted in the lab.
 BENCH_SERVICES := $(B)/test/bench_services
-PAYLOAD_TEST   += $(BENCH_SERVICES)
+BENCH_SYSCALLS := $(B)/test/bench_syscalls
+PAYLOAD_TEST   += $(BENCH_SERVICES) $(BENCH_SYSCALLS)
 
-$(BENCH_SERVICES): bench/services.c include/crossover/mark.h $(B)/lib/libcrossover.a bench/bench.mk
+$(BENCH_SERVICES): bench/services.c bench/row.h include/crossover/mark.h $(B)/lib/libcrossover.a bench/bench.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fno-stack-protector -static -pthread -o $@ $< $(B)/lib/libcrossover.a
+
+$(BENCH_SYSCALLS): bench/syscalls.c bench/row.h include/crossover/mark.h bench/bench.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -static -o $@ $<
 
 bench-services: all payload lab-images  ## what a service call costs: a table, build/bench/services.json
 	bench/services
 
-.PHONY: bench-services
+bench-syscalls: all payload lab-images  ## what another VM's system call costs: a table, build/bench/syscalls.json
+	bench/syscalls
+
+.PHONY: bench-services bench-syscalls

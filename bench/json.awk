@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# Rows of bench_services as JSON: null_call.{vmfunc,exit}.{instructions,exits,vmfuncs,...}, and all rows.
+# Rows of a benchmark as JSON, and all rows. Of services: null_call.ENGINE.{instructions,exits,vmfuncs,...}.
+# With -v groups=kind: KIND.ENGINE.{...} of each.
 BEGIN { FS = "\t" }
 function text(s) { gsub(/["\\]/, "\\\\&", s); return "\"" s "\"" }
 function object(skip,    i, p, k, x, s) {
@@ -14,9 +15,18 @@ function object(skip,    i, p, k, x, s) {
 }
 /^@row/ {
 	rows = rows (rows == "" ? "" : ",\n") "    " object("")
-	if ($0 ~ /\tkind=null\t/) {
-		sub(/^engine=/, "", $2); engine = $2; $2 = "engine=" engine
-		null = null (null == "" ? "" : ",\n") "    " text(engine) ": " object("engine")
-	}
+	engine = $2; kind = $3
+	sub(/^engine=/, "", engine); sub(/^kind=/, "", kind)
+	if (groups == "" && kind != "null")
+		next
+	group = groups == "" ? "null_call" : kind
+	if (!(group in member))
+		order[++count] = group
+	member[group] = member[group] (member[group] == "" ? "" : ",\n") "    " text(engine) ": " object("engine")
 }
-END { printf "{\n  \"null_call\": {\n%s\n  },\n  \"rows\": [\n%s\n  ]\n}\n", null, rows }
+END {
+	print "{"
+	for (i = 1; i <= count; i++)
+		printf "  %s: {\n%s\n  },\n", text(order[i]), member[order[i]]
+	printf "  \"rows\": [\n%s\n  ]\n}\n", rows
+}

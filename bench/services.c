@@ -17,10 +17,7 @@
 #include <string.h>
 
 #include "crossover/crossover.h"
-#include "crossover/mark.h"
-
-#define ONE		    1 /* regions */
-#define MANY		    2
+#include "row.h"
 
 #define INSTRUCTIONS_A_STEP 2
 
@@ -48,8 +45,6 @@ static const struct kind kinds[] = {
 	{ "10000 instructions", "bench-gpr", 10000 / INSTRUCTIONS_A_STEP },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
-
-static struct xo_counts one, best, many;
 
 static void die(const char *what, const char *why)
 {
@@ -117,16 +112,14 @@ static void single_calls(struct xo_conn *conn, const struct kind *k, unsigned lo
 	uint64_t value = 0;
 	int err;
 
-	best.own.instructions = UINT64_MAX;
+	best_begin();
 	for (unsigned long i = 0; i < tries; i++) {
 		xo_mark_begin(ONE);
 		err = xo_call(conn, k->steps, i, 0, 0, 0, 0, &value);
 		xo_mark_end(ONE);
 		if (err || value != i + 1)
 			call_failed(k, err);
-		xo_mark_read(ONE, &one);
-		if (one.own.instructions < best.own.instructions)
-			best = one;
+		best_take();
 	}
 }
 
@@ -143,24 +136,6 @@ static void calls_in_a_row(struct xo_conn *conn, const struct kind *k, unsigned 
 	}
 	xo_mark_end(MANY);
 	xo_mark_read(MANY, &many);
-}
-
-static void exits(const char *prefix, const uint64_t *exit)
-{
-	for (unsigned int i = 0; i < XO_COUNT_EXITS; i++)
-		if (exit[i])
-			printf("\t%s%u=%lu", prefix, i, exit[i]);
-}
-
-static void print_many(unsigned long n)
-{
-	printf("\tn=%lu\tn_instructions=%lu\tn_vmfuncs=%lu\tn_eptp_switches=%lu"
-	       "\tn_cr3_loads=%lu\tn_exits=%lu\tn_exits_away=%lu",
-	       n, many.all.instructions, many.all.vmfuncs, many.all.eptp_switches,
-	       many.all.cr3_loads, many.all.exits, many.all.exits_away);
-	exits("n_exit_", many.all.exit);
-	exits("n_vcpu_exit_", many.vcpu_exit);
-	putchar('\n');
 }
 
 static void measure(struct xo *x, const char *vm, const char *engine, const struct kind *k,
@@ -181,13 +156,12 @@ static void measure(struct xo *x, const char *vm, const char *engine, const stru
 	xo_conn_stat(conn, &before);
 	calls_in_a_row(conn, k, n);
 	xo_conn_stat(conn, &after);
-	printf("@row\tengine=%s\tkind=%s\tinstructions=%lu\taway=%lu\tvmfuncs=%lu"
-	       "\teptp_switches=%lu\tcr3_loads=%lu\texits=%lu\tinterrupted=%lu",
-	       engine, k->name, best.all.instructions, best.all.away_instructions, best.all.vmfuncs,
-	       best.all.eptp_switches, best.all.cr3_loads, best.all.exits,
-	       after.interrupted - before.interrupted);
-	exits("exit_", best.all.exit);
+	printf("@row\tengine=%s\tkind=%s", engine, k->name);
+	print_best();
+	printf("\tinterrupted=%lu", after.interrupted - before.interrupted);
+	print_exits("exit_", best.all.exit);
 	print_many(n);
+	putchar('\n');
 	xo_disconnect(conn);
 }
 
@@ -212,6 +186,7 @@ static void loop(uint64_t instructions)
 	xo_mark_read(MANY, &many);
 	printf("@row\tengine=none\tkind=a loop");
 	print_many(1);
+	putchar('\n');
 }
 
 int main(int argc, char **argv)

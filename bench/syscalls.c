@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What a system call of another VM costs, in the events that the emulator counts
+ *(crossover/mark.h).
+ *
+ *	bench_syscalls run NAME N M		M single ones of each operation, then N in a row;
+ *NAME is told in the rows. The program knows nothing of engines: `xo sh` routes it, or nobody does
+ *	bench_syscalls serve vsock|tcp		does the operations for who connects, until SIGTERM
+ *	bench_syscalls vsock CID N M		the same by remote calls
+ *	bench_syscalls tcp N M			the same, from within the server's VM
+ *
+ * A row also tells what the operation answered, so that one can see whose kernel that was.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/vm_sockets.h>
+
+#include "row.h"
+
+#define FILE_NAME "/etc/vm-secret"
+#define PORT	  7007
+
+struct answer {
+	int64_t value; /* what stays the same, however often it is asked; negative: failed */
+	char bytes[64];
+};
+
+enum { GETPPID, PREAD, FSTAT, OPEN_READ_CLOSE, OPERATIONS };
+
+static const char *const names[OPERATIONS] = { "getppid", "pread", "fstat", "open+read+close" };
+
+static int file = -1; /* open, for those that want one */
+
+__attribute__((noreturn)) static void die(const char *what)
+{
+	fprintf(stderr, "bench_syscalls: %s: %m\n", what);
+	exit(1);
+}
+
+/* ------------------------------------------------------------------ the operations */
+
+static int64_t open_read_close(struct answer *a)
+{
+	int fd = open(FILE_NAME, O_RDONLY);
+	int64_t n;
+
+	if (fd < 0)
+		return -1;
+	n = read(fd, a->bytes, sizeof(a->bytes));
+	return close(fd) ? -1 : n;
+}
+
+static void do_here(unsigned int op, struct answer *a)
+{
+	struct stat st;
+
+	switch (op) {
+	case GETPPID:
+		a->value = syscall(SYS_getppid);
+		break;
+	case PREAD:
+		a->value = pread(file, a->bytes, sizeof(a->bytes), 0);
+		break;
+	case FSTAT:
+		a->value = fstat(file, &st) ? -1 : (int64_t)st.st_ino;
+		break;
+	default:
+		a->value = open_read_close(a);
+		break;
+	}
+}
+
+/* ------------------------------------------------------------------ a remote call of each */
+
+static int peer = -1;
+
+static void transfer(bool out, int fd, void *data, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = out ? send(fd, (char *)data + done, size - done, MSG_NOSIGNAL)
+				: recv(fd, (char *)data + done, size - done, 0);
+
+		if (n <= 0)
+			die("the connection");
+		done += (size_t)n;
+	}
+}
+
+static void do_there(unsigned int op, struct answer *a)
+{
+	uint32_t request = op;
+
+	transfer(true, peer, &request, sizeof(request));
+	transfer(false, peer, a, sizeof(*a));
+}
+
+static void address(bool vsock, unsigned int cid, struct sockaddr_storage *at, socklen_t *size)
+{
+	struct sockaddr_vm *v = (struct sockaddr_vm *)at;
+	struct sockaddr_in *t = (struct sockaddr_in *)at;
+
+	memset(at, 0, sizeof(*at));
+	*size = vsock ? sizeof(*v) : sizeof(*t);
+	at->ss_family = vsock ? AF_VSOCK : AF_INET;
+	if (vsock) {
+		v->svm_cid = cid;
+		v->svm_port = PORT;
+	} else {
+		t->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		t->sin_port = htons(PORT);
+	}
+}
+
+static void no_delay(bool vsock, int fd)
+{
+	int yes = 1;
+
+	if (!vsock && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)))
+		die("TCP_NODELAY");
+}
+
+static void connect_to(bool vsock, unsigned int cid)
+{
+	struct sockaddr_storage at;
+	socklen_t size;
+
+	address(vsock, cid, &at, &size);
+	peer = socket(at.ss_family, SOCK_STREAM, 0);
+	if (peer < 0 || connect(peer, (struct sockaddr *)&at, size))
+		die("connect");
+	no_delay(vsock, peer);
+}
+
+static void serve_one(int fd)
+{
+	struct answer a = { 0 };
+	uint32_t op;
+
+	while (recv(fd, &op, sizeof(op), MSG_WAITALL) == sizeof(op) && op < OPERATIONS) {
+		do_here(op, &a);
+		transfer(true, fd, &a, sizeof(a));
+	}
+}
+
+static void loopback_up(void)
+{
+	struct ifreq r = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &r))
+		die("the loopback interface");
+	r.ifr_flags |= IFF_UP;
+	if (ioctl(fd, SIOCSIFFLAGS, &r))
+		die("the loopback interface");
+	close(fd);
+}
+
+static void serve(bool vsock)
+{
+	struct sockaddr_storage at;
+	int yes = 1, fd, one_peer;
+	socklen_t size;
+
+	if (!vsock)
+		loopback_up();
+	address(vsock, VMADDR_CID_ANY, &at, &size);
+	fd = socket(at.ss_family, SOCK_STREAM, 0);
+	if (fd < 0 || (!vsock && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes))) ||
+	    bind(fd, (struct sockaddr *)&at, size) || listen(fd, 1))
+		die("listen");
+	puts("ready");
+	fflush(stdout);
+	for (;;) {
+		one_peer = accept(fd, NULL, NULL);
+		if (one_peer < 0)
+			die("accept");
+		no_delay(vsock, one_peer);
+		serve_one(one_peer);
+		close(one_peer);
+	}
+}
+
+/* ------------------------------------------------------------------ measuring */
+
+static bool same(const struct answer *a, const struct answer *b)
+{
+	return a->value == b->value && !memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+static void check(unsigned int op, const struct answer *first, const struct answer *now)
+{
+	if (now->value < 0 || !same(first, now)) {
+		fprintf(stderr, "bench_syscalls: %s answered %ld, then %ld\n", names[op],
+			(long)first->value, (long)now->value);
+		exit(1);
+	}
+}
+
+static void print_answer(const struct answer *a)
+{
+	printf("\tanswer=%ld ", (long)a->value);
+	for (size_t i = 0; i < sizeof(a->bytes) && a->bytes[i] && a->bytes[i] != '\n'; i++)
+		putchar(a->bytes[i]);
+}
+
+static void measure(const char *name, unsigned int op, void (*call)(unsigned int, struct answer *),
+		    unsigned long n, unsigned long tries)
+{
+	struct answer first = { 0 }, now = { 0 };
+
+	call(op, &first);
+	check(op, &first, &first);
+	best_begin();
+	for (unsigned long i = 0; i < tries; i++) {
+		xo_mark_begin(ONE);
+		call(op, &now);
+		xo_mark_end(ONE);
+		check(op, &first, &now);
+		best_take();
+	}
+	xo_mark_begin(MANY);
+	for (unsigned long i = 0; i < n; i++) {
+		call(op, &now);
+		check(op, &first, &now);
+	}
+	xo_mark_end(MANY);
+	xo_mark_read(MANY, &many);
+	printf("@row\tengine=%s\tkind=%s", name, names[op]);
+	print_best();
+	printf("\town_instructions=%lu", best.own.instructions);
+	print_exits("exit_", best.all.exit);
+	print_many(n);
+	print_answer(&first);
+	putchar('\n');
+}
+
+static int usage(void)
+{
+	fputs("usage: bench_syscalls run NAME N M | serve vsock|tcp | vsock CID N M | tcp N M\n",
+	      stderr);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	void (*call)(unsigned int, struct answer *) = do_there;
+	const char *how = argc > 1 ? argv[1] : "", *name = how;
+	bool run = !strcmp(how, "run"), vsock = !strcmp(how, "vsock"), tcp = !strcmp(how, "tcp");
+
+	if (argc == 3 && !strcmp(how, "serve")) {
+		file = open(FILE_NAME, O_RDONLY);
+		if (file < 0)
+			die(FILE_NAME);
+		serve(!strcmp(argv[2], "vsock"));
+	}
+	if (argc != (tcp ? 4 : 5) || !(run || vsock || tcp))
+		return usage();
+	if (run) {
+		name = argv[2];
+		call = do_here;
+		file = open(FILE_NAME, O_RDONLY);
+		if (file < 0)
+			die(FILE_NAME);
+	} else {
+		connect_to(vsock, vsock ? (unsigned int)strtoul(argv[2], NULL, 0) : 0);
+	}
+	xo_mark_read(ONE, &one);
+	if (!one.valid) {
+		fputs("bench_syscalls: no counters here: this runs in the lab only\n", stderr);
+		return 1;
+	}
+	for (unsigned int op = 0; op < OPERATIONS; op++)
+		measure(name, op, call, strtoul(argv[argc - 2], NULL, 0),
+			strtoul(argv[argc - 1], NULL, 0));
+	return 0;
+}
