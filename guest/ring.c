@@ -19,9 +19,9 @@
 #include <linux/sched/signal.h>
 #include "guest.h"
 
-#define SPIN_NS	   500000 /* a caller looks for so long; a sleep and a wake-up cost a tenth of it */
-#define LOOKS	   32	  /* before either side looks at anything but the ring */
-#define MISSES_MAX 6	  /* 2^6 calls go by exit before one is tried again */
+#define SPIN_NS	   1000000 /* a caller looks for so long; a sleep and a wake-up cost a tenth of it */
+#define LOOKS	   32	   /* before either side looks at anything but the ring */
+#define MISSES_MAX 6	   /* 2^6 calls go by exit before one is tried again */
 
 static atomic_t pollers;
 
