@@ -3,7 +3,7 @@
 # engine, counted in the lab.
 BENCH_SERVICES := $(B)/test/bench_services
 BENCH_SYSCALLS := $(B)/test/bench_syscalls
-PAYLOAD_TEST   += $(BENCH_SERVICES) $(BENCH_SYSCALLS)
+PAYLOAD_TEST   += $(BENCH_SERVICES) $(BENCH_SYSCALLS) bench/syscalls.awk
 
 $(BENCH_SERVICES): bench/services.c bench/row.h include/crossover/mark.h $(B)/lib/libcrossover.a bench/bench.mk
 	@mkdir -p $(@D)
@@ -16,7 +16,7 @@ $(BENCH_SYSCALLS): bench/syscalls.c bench/row.h include/crossover/mark.h bench/b
 bench-services: all payload lab-images  ## what a service call costs: a table, build/bench/services.json
 	bench/services
 
-bench-syscalls: all payload lab-images  ## what another VM's system call costs: a table, build/bench/syscalls.json
-	bench/syscalls
+bench-syscalls: all payload lab-images  ## what another VM's system call costs (CALLS=500): a table, build/bench/syscalls.json
+	bench/syscalls $(CALLS)
 
 .PHONY: bench-services bench-syscalls
