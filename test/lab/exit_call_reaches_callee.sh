@@ -3,9 +3,9 @@
 # web's stub executed the calls (its link counts them), and without the router it is mgr's.
 . /opt/crossover/test/lab/lib.sh
 up
-before=$(link_stat calls)
+before=$(taken)
 routed=$(mgr xo sh web -- cat /etc/vm-secret /etc/hostname) || fail "xo sh failed"
-after=$(link_stat calls)
+after=$(taken)
 expect_eq "routed cat shows web's files" "$routed" "$(web cat /etc/vm-secret /etc/hostname)"
 [ "$after" -gt "$before" ] || fail "web's stub executed nothing ($before -> $after)"
 unrouted=$(mgr cat /etc/vm-secret /etc/hostname)

@@ -95,10 +95,12 @@ open_policy='caller mgr {
 	allow calls all
 	allow all /**
 }'
-# everything up: modules, mgr -> web over `exit`, web serving with an open policy
+# calls that web took, over whatever engine
+taken() { cell "web xo stat" CALLS mgr; }
+# everything up: modules, mgr -> web over $ENGINE (`exit`), web serving with an open policy
 up() {
 	host_up; guest_up mgr; guest_up web
-	linked || xo link mgr web || fail "xo link mgr web"
+	engine "${ENGINE:-exit}"
 	policy "${1:-$open_policy}"
 }
 serve_stop() { web sh -c 'p=$(cat /run/crossover-serve.pid 2>/dev/null) && kill $p; rm -f /run/crossover-serve.pid; true'; }

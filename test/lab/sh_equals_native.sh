@@ -19,9 +19,9 @@ check() {
 	local name=$1 norm=$2 differ=$3 calls routed native own; shift 3
 	native=$(web "$@" 2>&1 | $norm)
 	own=$(mgr "$@" 2>&1 | $norm)
-	calls=$(link_stat calls)
+	calls=$(taken)
 	routed=$(mgr xo sh web -- "$@" 2>&1 | $norm)
-	calls=$(($(link_stat calls) - calls))
+	calls=$(($(taken) - calls))
 	if [ "$differ" = differ ] && [ "$native" = "$own" ]; then
 		echo "not shown: $name: mgr and web answer alike natively"; bad=1
 	elif [ "$routed" != "$native" ]; then

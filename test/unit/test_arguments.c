@@ -185,8 +185,10 @@ static void help_is_no_mistake(void **state)
 
 static void without_a_device_the_sentence_says_what_to_load(void **state)
 {
-	static const char *const lines[] = { "ls",	 "stat",       "ls --json", "unenrol web",
-					     "link a b", "unlink a b", "ping web" };
+	static const char *const lines[] = { "ls",	  "stat",
+					     "ls --json", "unenrol web",
+					     "link a b",  "unlink a b",
+					     "ping web",  "link --engine ring a b" };
 
 	if (access("/dev/crossover", F_OK) == 0)
 		skip();

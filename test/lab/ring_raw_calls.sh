@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
+# What exit_raw_calls forbids must not happen over `ring` either.
+. /opt/crossover/test/lab/ring.inc
+. /opt/crossover/test/lab/exit_raw_calls.sh
