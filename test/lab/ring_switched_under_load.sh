@@ -30,7 +30,7 @@ under_load() {
 
 under_load apart : 2500
 place web 0
-under_load together : 800 0
+under_load together : 800 -1
 place web 0,1; place mgr 0,1
 cpu=0
 under_load moving 'cpu=$((1 - cpu)); place web $cpu' 2000 20
