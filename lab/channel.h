@@ -86,6 +86,8 @@ enum lab_stream {
 	LAB_ENDED,	/* arg: exit status; sent by ucode/ only */
 	LAB_FAILED,	/* sentence; sent by ucode/ only */
 	LAB_READY, /* ucode/ has checked and patched Bochs; data: what it found, for the user */
+	LAB_STALE, /* the TLB model: a sentence about a use that fails the run; by ucode/ only */
+	LAB_NOTE,  /* a line for the user; sent by ucode/ only */
 };
 
 /* What a message from xo lab brings; answer of LAB_READ. */
@@ -105,6 +107,7 @@ struct lab_message {
 
 /* Environment that xo lab gives Bochs for ucode/. */
 #define LAB_ENV_SOCKET	 "CROSSOVER_LAB_SOCKET" /* number of the inherited socket */
+#define LAB_ENV_TLB	 "CROSSOVER_LAB_TLB"	/* if there: the TLB model is on */
 #define LAB_ENV_SHAPE	 "CROSSOVER_LAB_SHAPE"	/* text answered to LAB_SHAPE */
 #define LAB_ENV_SAVE	 "CROSSOVER_LAB_SAVE" /* folder for LAB_SAVE; absent: no snapshot is wanted */
 

@@ -11,7 +11,8 @@ lab-kernel-6.12:        ## the lab's host on kernel 6.12 (docs/kernels.md); test
 HOST_KERNELS := $(patsubst lab/packages.kernel-%,%,$(wildcard lab/packages.kernel-*))
 
 # The modules that the host loads: NAME:FOLDER.
-HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_warn xo_tick:test/lab/ko/xo_tick
+HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_warn xo_tick:test/lab/ko/xo_tick \
+		xo_stale:test/lab/ko/xo_stale
 
 define xo_host_kmod
 $(B)/$(1)/ko/$(2).ko: $$(wildcard $(3)/*.[chS]) $(3)/Kbuild $$(wildcard include/crossover/*) \

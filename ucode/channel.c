@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../lab/channel.h"
+#include "tlb_bochs.h"
 #include "ucode.h"
 
 #define LONGEST_WAIT 20 /* ms */
@@ -64,6 +65,7 @@ void channel_fail(const char *format, ...)
 		size = 0;
 	if ((size_t)size >= sizeof(sentence))
 		size = sizeof(sentence) - 1;
+	tlb_tell();
 	channel_send(LAB_FAILED, 0, sentence, (size_t)size);
 	_exit(1);
 }
@@ -167,6 +169,7 @@ static void op_save(struct lab_page *page)
 
 static void op_end(const struct lab_page *request)
 {
+	tlb_tell();
 	channel_send(LAB_ENDED, request->arg, NULL, 0);
 	_exit(0);
 }

@@ -4,14 +4,7 @@
  * region runs, and stand still otherwise; regions (region.c) take differences.
  */
 #include "count_impl.h"
-
-#define TLB_CR4		   12 /* Bochs: causes in bx_instr_tlb_cntrl() */
-#define TLB_CR3		   11
-#define TLB_CONTEXT	   14 /* the end of a VM entry and of a VM exit */
-#define TLB_INVLPG	   15
-#define TLB_INVEPT	   16
-#define TLB_INVVPID	   17
-#define TLB_INVPCID	   18
+#include "tlb_bochs.h"
 
 #define EXIT_TPR_THRESHOLD 43 /* the exits that Bochs takes behind an instruction, by return */
 #define EXIT_EOI_INDUCED   45
@@ -133,6 +126,8 @@ static void on_vm_exit(unsigned int id, unsigned int reason, uint64_t qualificat
 	unsigned int basic = reason & 0xffff;
 
 	c->exiting = true;
+	if (tlb_on)
+		tlb_vm_exit(cpu_get(id), reason);
 	if (!running)
 		return;
 	if (basic != EXIT_TPR_THRESHOLD && basic != EXIT_EOI_INDUCED && basic != EXIT_APIC_WRITE)
@@ -166,27 +161,29 @@ static void on_tlb(unsigned int id, unsigned int what, uint64_t value)
 {
 	struct counted_cpu *c = &counted[id % CPU_MAX];
 
-	if (what == TLB_CONTEXT)
-		return on_context(c, cpu_get(id));
+	if (what == TLB_CONTROL_CONTEXT)
+		on_context(c, cpu_get(id));
+	if (tlb_on)
+		tlb_control(cpu_get(id), what, value);
 	if (!running)
 		return;
 	switch (what) {
-	case TLB_CR3:
+	case TLB_CONTROL_CR3:
 		c->n.cr3_loads++;
 		break;
-	case TLB_CR4:
+	case TLB_CONTROL_CR4:
 		c->n.cr4_loads++;
 		break;
-	case TLB_INVLPG:
+	case TLB_CONTROL_INVLPG:
 		c->n.invlpg++;
 		break;
-	case TLB_INVPCID:
+	case TLB_CONTROL_INVPCID:
 		c->n.invpcid++;
 		break;
-	case TLB_INVEPT:
+	case TLB_CONTROL_INVEPT:
 		c->n.invept++;
 		break;
-	case TLB_INVVPID:
+	case TLB_CONTROL_INVVPID:
 		c->n.invvpid++;
 		break;
 	}
@@ -210,6 +207,8 @@ static void on_exception(unsigned int id, unsigned int vector, unsigned int erro
 {
 	struct counted_cpu *c = &counted[id % CPU_MAX];
 
+	if (tlb_on)
+		tlb_exception(cpu_get(id), vector);
 	if (!running)
 		return;
 	c->n.exceptions++;

@@ -25,5 +25,6 @@ __attribute__((constructor)) static void ucode_start(void)
 	cpu_init();
 	count_init();
 	mark_init();
+	tlb_init();
 	channel_send(LAB_READY, 0, ready, sizeof(ready) - 1);
 }

@@ -7,6 +7,7 @@
 #include "count.h"
 #include "cpu.h"
 #include "force.h"
+#include "tlb_bochs.h"
 
 #define MEMORY_NOPS 2 /* entries of Bochs's table: NOP, and another kind that it decodes as one */
 
@@ -27,6 +28,12 @@ static void on_mark(void *cpu, unsigned int op, unsigned int id)
 		return force_arm(cpu, id);
 	case XO_MARK_FORCED:
 		return force_read(cpu, id);
+	case XO_MARK_TLB_NAME:
+		return tlb_mark_name(cpu, id);
+	case XO_MARK_TLB_REVOKE:
+		return tlb_mark_revoke(cpu, id);
+	case XO_MARK_TLB_READ:
+		return tlb_mark_read(cpu, id);
 	}
 }
 

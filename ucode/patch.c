@@ -18,6 +18,7 @@
 
 #define REFUSED	      9	 /* exit status */
 #define JUMP_SIZE     14 /* jmp *0(%rip) and the 64-bit address behind it */
+#define WRAP_MAX      18 /* bytes of a function's head */
 #define BUILD_ID_SIZE 20
 
 /* bochs-bin of Debian 12's package bochs 2.7+dfsg-4+deb12u1, amd64. */
@@ -141,6 +142,37 @@ void ucode_replace(const char *name, const uint8_t *expected, size_t size, void 
 			     name);
 	memcpy(jump + 6, &handler, sizeof(handler));
 	write_text(place, jump, sizeof(jump));
+}
+
+/* Where the heads of wrapped functions go on to run. */
+static uint8_t *code_page(void)
+{
+	static uint8_t *page;
+
+	if (page)
+		return page;
+	page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_EXEC,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		ucode_refuse("no memory for code: %s", strerror(errno));
+	return page;
+}
+
+void *ucode_wrap(const char *name, const uint8_t *head, size_t size, void *handler)
+{
+	static size_t fill;
+	uint8_t *place = ucode_symbol(name), *copy = code_page() + fill;
+	uint8_t code[WRAP_MAX + JUMP_SIZE], *rest = place + size;
+
+	if (size > WRAP_MAX)
+		ucode_refuse("the head of %s is too long", name);
+	ucode_replace(name, head, size, handler);
+	memcpy(code, head, size);
+	memcpy(code + size, (uint8_t[]){ 0xff, 0x25, 0, 0, 0, 0 }, 6);
+	memcpy(code + size + 6, &rest, sizeof(rest));
+	write_text(copy, code, size + JUMP_SIZE);
+	fill += sizeof(code);
+	return copy;
 }
 
 /* An empty stub: ret, and padding up to the next function; that behind the last stub differs. */

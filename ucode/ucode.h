@@ -28,6 +28,12 @@ void *ucode_symbol(const char *name);
  */
 void ucode_replace(const char *name, const uint8_t *expected, size_t size, void *handler);
 
+/*
+ * The same, but returns what calls Bochs's own function. Its first `size` bytes, `head`, are whole
+ * instructions that may run anywhere: at least 14 bytes, at most 18.
+ */
+void *ucode_wrap(const char *name, const uint8_t *head, size_t size, void *handler);
+
 /* The same for one of Bochs's empty instrumentation stubs (bx_instr_*). */
 void ucode_take_stub(const char *name, void *handler);
 /* Make one that was taken empty again; not the last, bx_instr_vmexit. Its handler may do it. */
@@ -57,10 +63,11 @@ void snapshot_init(void);
 /* Save the machine into the folder; returns false when Bochs could not write it. */
 bool snapshot_save(const char *folder);
 
-/* count.c, mark.c, force.c ----------------------------------------------------------------------*/
+/* count.c, mark.c, force.c, tlb_bochs.c ---------------------------------------------------------*/
 
 void count_init(void);
 void mark_init(void);
+void tlb_init(void);
 
 /* disk.c ----------------------------------------------------------------------------------------*/
 

@@ -10,7 +10,7 @@
 static const char usage[] =
 	"usage: xo lab run [OPTION]... SCRIPT [ARG]...   run SCRIPT (or -) as root in the emulated "
 	"host\n"
-	"       xo lab up [--vm ...] [--cpus N] [--host-kernel VERSION] [--cold]\n"
+	"       xo lab up [--vm ...] [--cpus N] [--host-kernel VERSION] [--cold] [--tlb-model]\n"
 	"                                                a shell in the emulated host; Ctrl-] "
 	"leaves\n"
 	"       xo lab down [RUN]                        end a running lab\n"
@@ -30,10 +30,14 @@ static const char usage[] =
 	"                            what XO_LAB_KERNEL says, else the VMs' kernel\n"
 	"  --timeout S               seconds the script may take (900)\n"
 	"  --cold                    boot afresh, whether or not there is a snapshot\n"
+	"  --tlb-model               fail if a VM uses a translation that a real processor could "
+	"have\n"
+	"                            kept and software believes gone (docs/tlb-model.md)\n"
 	"\n"
 	"The script's output goes to stdout as it comes, its stderr and the lab's progress to "
 	"stderr.\n"
-	"Exit status: the script's; 124 timeout; 125 the lab failed or a kernel is in trouble.\n";
+	"Exit status: the script's; 124 timeout; 125 the lab failed, a kernel is in trouble, or a\n"
+	"stale translation was used.\n";
 
 static void note_command(const struct lab_folders *f, int argc, char **argv)
 {

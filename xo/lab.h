@@ -73,6 +73,7 @@ struct lab_options {
 	unsigned int cpus;
 	unsigned int timeout; /* s */
 	bool cold;
+	bool tlb_model;
 	bool help;
 	char kernel[LAB_KERNEL + 1]; /* of the host; empty: as the VMs' */
 	const char *script;	     /* NULL: a shell on the user's terminal */

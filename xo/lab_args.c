@@ -241,6 +241,9 @@ static int take_option(struct lab_options *o, int option, struct lab_error *err)
 	case 'C':
 		o->cold = true;
 		return 0;
+	case 'T':
+		o->tlb_model = true;
+		return 0;
 	case 'h':
 		o->help = true;
 		return 0;
@@ -260,12 +263,14 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 					    { "cpus", required_argument, NULL, 'c' },
 					    { "host-kernel", required_argument, NULL, 'k' },
 					    { "cold", no_argument, NULL, 'C' },
+					    { "tlb-model", no_argument, NULL, 'T' },
 					    { "help", no_argument, NULL, 'h' },
 					    { 0 } };
 	static const struct option run[] = { { "vm", required_argument, NULL, 'v' },
 					     { "cpus", required_argument, NULL, 'c' },
 					     { "host-kernel", required_argument, NULL, 'k' },
 					     { "cold", no_argument, NULL, 'C' },
+					     { "tlb-model", no_argument, NULL, 'T' },
 					     { "help", no_argument, NULL, 'h' },
 					     { "put", required_argument, NULL, 'p' },
 					     { "vm-put", required_argument, NULL, 'P' },

@@ -92,6 +92,10 @@ static void bochs_child(const struct lab_folders *f, const struct lab_options *o
 	setenv(LAB_ENV_SOCKET, text, 1);
 	lab_shape_text(o, shape, sizeof(shape));
 	setenv(LAB_ENV_SHAPE, shape, 1);
+	if (o->tlb_model)
+		setenv(LAB_ENV_TLB, "1", 1);
+	else
+		unsetenv(LAB_ENV_TLB);
 	if (m->snapshot_new[0])
 		setenv(LAB_ENV_SAVE, m->snapshot_new, 1);
 	execv(program, m->resumed ? resume : cold);

@@ -39,6 +39,7 @@ struct relay {
 	char *report_text;
 	size_t report_size;
 	double deadline;
+	unsigned int stale; /* uses that the TLB model reported */
 	bool script_runs;
 	bool first_output;
 	bool input_open;
@@ -272,6 +273,11 @@ static void take_message(struct relay *r, const struct lab_message *message, siz
 		return take_saved(r);
 	case LAB_READY:
 		return lab_say("%.*s; crossover-ucode.so preloaded", (int)size, text);
+	case LAB_STALE:
+		r->stale++;
+		return lab_say("%.*s", (int)size, text);
+	case LAB_NOTE:
+		return lab_say("%.*s", (int)size, text);
 	case LAB_ENDED:
 		return end(r, (int)(message->arg & 0xff));
 	case LAB_FAILED:
@@ -382,17 +388,20 @@ static int begin(struct relay *r)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-/* What the kernels said decides over what the script said. */
+/* What the kernels and the TLB model said decides over what the script said. */
 static int judge(struct relay *r)
 {
 	unsigned int found = kernels_in_trouble(r);
 
 	fflush(r->report);
-	if (!found)
+	if (!found && !r->stale)
 		return r->status;
 	fwrite(r->report_text, 1, r->report_size, stderr);
-	lab_say("%u line%s of kernel logs mean trouble (above): the run fails", found,
-		found == 1 ? "" : "s");
+	if (found)
+		lab_say("%u line%s of kernel logs mean trouble (above): the run fails", found,
+			found == 1 ? "" : "s");
+	if (r->stale)
+		lab_say("stale translations were used (%u told above): the run fails", r->stale);
 	return r->status == LAB_EXIT_TIMEOUT ? LAB_EXIT_TIMEOUT : LAB_EXIT_FAILED;
 }
 

@@ -22,11 +22,18 @@
 #define XO_MARK_BEGIN 1 /* id: region. Counts from here on; begins anew if it runs */
 #define XO_MARK_END   2 /* id: region. Counts stand still */
 #define XO_MARK_READ  3 /* id: XO_COUNTS_VERSION. RSI: region, RDI: struct xo_counts to fill */
-#define XO_MARK_AWAY                                                                               \
-	4		 /* id: XO_COUNTS_VERSION. RSI: region, RDI: struct xo_counts_away to fill \
-			  */
-#define XO_MARK_FORCE  5 /* id: 0. RDI, RSI: see xo_mark_force() */
-#define XO_MARK_FORCED 6 /* id: XO_COUNTS_VERSION. RDI: struct xo_forced to fill; disarms */
+#define XO_MARK_AWAY                                                                \
+	4 /* id: XO_COUNTS_VERSION. RSI: region, RDI: struct xo_counts_away to fill \
+	   */
+#define XO_MARK_FORCE	     5 /* id: 0. RDI, RSI: see xo_mark_force() */
+#define XO_MARK_FORCED	     6 /* id: XO_COUNTS_VERSION. RDI: struct xo_forced to fill; disarms */
+/* For the TLB model (docs/tlb-model.md), if `xo lab run --tlb-model` has it on: */
+#define XO_MARK_TLB_NAME     7 /* id: 0. RDI, RSI, RDX: see xo_mark_tlb_name() */
+#define XO_MARK_TLB_REVOKE   8 /* id: XO_MARK_REVOKE_*. RDI, RSI: see xo_mark_revoke_begin() */
+#define XO_MARK_TLB_READ     9 /* id: XO_COUNTS_VERSION. RDI: struct xo_tlb to fill */
+
+#define XO_MARK_REVOKE_BEGIN 0
+#define XO_MARK_REVOKE_END   1
 
 #ifndef __ASSEMBLER__
 
@@ -106,6 +113,16 @@ struct xo_forced {
 	} at[XO_FORCED_MAX];
 };
 
+/* What the TLB model did since the machine started. */
+struct xo_tlb {
+	uint32_t valid; /* as above */
+	uint32_t on;
+	uint64_t fills, flushes;
+	uint64_t condemned; /* times that some translations stayed that software believes gone */
+	uint64_t harmless;  /* uses of such that are as the page tables have it */
+	uint64_t reports;   /* others: each fails the run */
+};
+
 #define XO_MARK_INSN(op, id) \
 	".byte 0x0f, 0x1f, 0x84, 0x00\n\t.long " XO_MARK_TEXT(XO_MARK_MAGIC + ((op) << 8) + (id))
 #define XO_MARK_TEXT(x)	  XO_MARK_TEXT_(x)
@@ -152,6 +169,46 @@ static inline void xo_mark_forced(struct xo_forced *forced)
 			 :
 			 : "D"(forced)
 			 : "memory");
+}
+
+/*
+ * What runs under that VPID (0: that of the VM that executes this) and EPTP (0: all others of that
+ * VPID) is the virtual CPU `name`: the VPID of the one whose flushes it takes part in. 0: none any
+ * more but the VPID's own.
+ */
+static inline void xo_mark_tlb_name(uint32_t name, uint16_t vpid, uint64_t eptp)
+{
+	__asm__ volatile(XO_MARK_INSN(XO_MARK_TLB_NAME, 0)
+			 :
+			 : "D"((uint64_t)name), "S"((uint64_t)vpid), "d"(eptp)
+			 : "memory");
+}
+
+/*
+ * Around what makes every processor forget the translations of an EPTP (0: of all that are away).
+ * No translation from before the begin may be used behind the end. `token` tells revocations apart
+ * that are under way at once: an address on the stack, say.
+ */
+static inline void xo_mark_revoke_begin(const void *token)
+{
+	__asm__ volatile(XO_MARK_INSN(XO_MARK_TLB_REVOKE, XO_MARK_REVOKE_BEGIN)
+			 :
+			 : "D"(token)
+			 : "memory");
+}
+
+static inline void xo_mark_revoke_end(const void *token, uint64_t eptp)
+{
+	__asm__ volatile(XO_MARK_INSN(XO_MARK_TLB_REVOKE, XO_MARK_REVOKE_END)
+			 :
+			 : "D"(token), "S"(eptp)
+			 : "memory");
+}
+
+static inline void xo_mark_tlb_read(struct xo_tlb *tlb)
+{
+	tlb->valid = 0;
+	__asm__ volatile(XO_MARK_INSN(XO_MARK_TLB_READ, XO_COUNTS_VERSION) : : "D"(tlb) : "memory");
 }
 
 #endif /* !__ASSEMBLER__ */
