@@ -30,6 +30,11 @@
 #define CPU_PROC2_EPT	  (1U << 1)
 #define CPU_PROC2_VPID	  (1U << 5)
 
+#define TLB_ENTRY_FRAME	  0x08 /* in bx_TLB_entry: uint64_t */
+#define TLB_ENTRY_RIGHTS  0x18 /* uint32_t */
+#define TLB_ENTRY_MASK	  0x20 /* uint32_t */
+#define TLB_RIGHTS_GLOBAL (1U << 31)
+
 /* In bxInstruction_c: numbers of registers, and int32_t. */
 #define INSN_DST	  0x24
 #define INSN_SRC	  0x25

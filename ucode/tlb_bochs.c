@@ -21,13 +21,9 @@
 #define PAGE_FAULT	   14
 #define SENTENCES	   40 /* of reports; the rest are counted */
 
-/* Bochs: kinds of access, and an entry of its TLB. */
+/* Bochs: kinds of access. */
 #define ACCESS_WRITE	   1
 #define ACCESS_EXECUTE	   2
-#define ENTRY_FRAME	   0x08 /* uint64_t */
-#define ENTRY_RIGHTS	   0x18 /* uint32_t */
-#define ENTRY_MASK	   0x20 /* uint32_t */
-#define RIGHTS_GLOBAL	   (1U << 31)
 
 typedef uint64_t translate_fn(void *cpu, uint8_t *entry, uint64_t address, unsigned int user,
 			      unsigned int access);
@@ -87,10 +83,10 @@ static void fill(const void *cpu, const struct watched *w, const uint8_t *entry)
 	uint64_t frame;
 	uint32_t rights, mask;
 
-	memcpy(&frame, entry + ENTRY_FRAME, sizeof(frame));
-	memcpy(&rights, entry + ENTRY_RIGHTS, sizeof(rights));
-	memcpy(&mask, entry + ENTRY_MASK, sizeof(mask));
-	tlb_fill(&c, w->address, mask, rights & RIGHTS_GLOBAL,
+	memcpy(&frame, entry + TLB_ENTRY_FRAME, sizeof(frame));
+	memcpy(&rights, entry + TLB_ENTRY_RIGHTS, sizeof(rights));
+	memcpy(&mask, entry + TLB_ENTRY_MASK, sizeof(mask));
+	tlb_fill(&c, w->address, mask, rights & TLB_RIGHTS_GLOBAL,
 		 c.ep4ta == TLB_NO_EPT ? frame : w->gpa, frame);
 }
 

@@ -129,6 +129,15 @@ static void words_after_the_script_are_its_own(void **state)
 	assert_int_equal(o.timeout, LAB_TIMEOUT);
 	assert_int_equal(o.cpus, 1);
 	assert_false(o.cold);
+	assert_false(o.tlb_model);
+}
+
+static void the_tlb_model_is_an_option(void **state)
+{
+	assert_int_equal(PARSE("run", "--tlb-model", "s"), 0);
+	assert_true(o.tlb_model);
+	assert_int_equal(PARSE("up", "--tlb-model"), 0);
+	assert_true(o.tlb_model);
 }
 
 static void wrong_words_are_refused(void **state)
@@ -180,6 +189,7 @@ int main(void)
 		cmocka_unit_test(help_may_stand_anywhere_before_the_script),
 		cmocka_unit_test(puts_have_a_source_and_an_absolute_target),
 		cmocka_unit_test(words_after_the_script_are_its_own),
+		cmocka_unit_test(the_tlb_model_is_an_option),
 		cmocka_unit_test(wrong_words_are_refused),
 		cmocka_unit_test(memory_grows_with_the_vms),
 	};
