@@ -14,9 +14,9 @@ static const char help[] =
 	"  --engine ENGINE  how calls cross: exit (a new link's default), by VM exits and\n"
 	"                   interrupts;\n"
 	"                   vmfunc, calls of services (libcrossover(3)) without an exit,\n"
-	"                   and `xo sh` still by exits; ring, system calls without an\n"
-	"                   exit, while CALLEE spends a CPU on looking for them; services\n"
-	"                   still by exits\n"
+	"                   and `xo sh` still by exits; ring (experimental), system\n"
+	"                   calls without an exit, while CALLEE spends a CPU on looking\n"
+	"                   for them; services still by exits\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
 /* What was done, and what it means for whom. */
@@ -36,7 +36,8 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 		     "calls\n"
 		     "go by exit; say it again once there are two");
 	else if (engine == XO_ENGINE_RING)
-		puts("each session of system calls (xo sh) keeps a CPU of the callee busy, as far "
+		puts("experimental: each session of system calls (xo sh) keeps a CPU of the callee "
+		     "busy, as far "
 		     "as it\n"
 		     "has CPUs, and needs no exits; services still go by exit");
 }
