@@ -12,7 +12,7 @@ $(ATTACK): $(ATTACK_OBJ) $(B)/lib/libcrossover.a
 
 # What runs away has neither thread-local data nor calls of the C library.
 $(B)/obj/attack/%.o: test/lab/src/attack/% test/attack.mk $(wildcard test/lab/src/attack/*.h) \
-		include/crossover/gate.h $(wildcard test/lab/ko/xo_attack/*.h) $(B)/gate/gate_blob.h
+		$(wildcard include/crossover/*) $(wildcard test/lab/ko/xo_attack/*.h) $(B)/gate/gate_blob.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -fno-stack-protector -fno-tree-loop-distribute-patterns \
 		-I$(B)/gate -Itest/lab/ko/xo_attack -I. -pthread -c -o $@ $<
