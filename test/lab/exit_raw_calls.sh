@@ -32,7 +32,9 @@ serve_stop
 for _ in 1 2 3 4 5 6 7 8 9 10; do mgr $raw ping web 1 2>&1 | grep -q refused && break; sleep 0.2; done
 op "nobody serves" 'Connection refused' ping web 1
 serve_raw
-# what carries the calls: the host, or nobody but the two VMs
+# what carries the calls: the host all of them, or nobody but the two VMs all but a few
+least=2000
+[ "${ENGINE:-exit}" = exit ] || least=1900
 carried() {
 	[ "${ENGINE:-exit}" = exit ] && { link_stat calls; return; }
 	web $raw link | sed -n 's/.* ring=\([0-9]*\).*/\1/p'
@@ -40,7 +42,7 @@ carried() {
 before=$(carried)
 op "2000 null calls" ok ping web 2000
 after=$(carried)
-[ $((after - before)) -ge 1900 ] || fail "$((after - before)) calls went over ${ENGINE:-exit}"
+[ $((after - before)) -ge $least ] || fail "$((after - before)) calls went over ${ENGINE:-exit}"
 op "data of every size" ok echo web 200
 op "12 threads on 8 slots" ok threads web 12 50
 op "64 sessions" ok many web 64 10
