@@ -47,7 +47,23 @@ $(GATE)/gate_context.h: gate/context.h
 	@mkdir -p $(@D)
 	@cp $< $@
 
-$(GATE)/gate_blob.h: $(GATE)/checked $(GATE)/gpr.elf $(GATE)/vector.elf $(GATE)/gate_context.h gate/blob.sh
+# The kernel worlds' gate.
+$(GATE)/kgate.o: gate/kgate.S gate/klayout.h include/crossover/kgate.h gate/gate.mk
+	@mkdir -p $(@D)
+	$(CC) -Iinclude -c -o $@ $<
+
+$(GATE)/kgate.lds: gate/kgate.lds include/crossover/kgate.h
+	@mkdir -p $(@D)
+	$(CC) -E -P -x c -D__ASSEMBLER__ -Iinclude -o $@ $<
+
+$(GATE)/kgate.elf: $(GATE)/kgate.o $(GATE)/kgate.lds
+	$(LD) -T $(GATE)/kgate.lds -o $@ $(GATE)/kgate.o
+
+$(GATE)/kgate_blob.h: $(GATE)/kgate.elf gate/kblob.sh
+	gate/kblob.sh $(GATE)/kgate.elf >$@.new
+	@mv $@.new $@
+
+$(GATE)/gate_blob.h: $(GATE)/checked $(GATE)/kgate_blob.h $(GATE)/gpr.elf $(GATE)/vector.elf $(GATE)/gate_context.h gate/blob.sh
 	gate/blob.sh $(GATE)/gpr.elf $(GATE)/vector.elf >$@.new
 	@mv $@.new $@
 
