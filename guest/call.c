@@ -4,6 +4,7 @@
 #include "guest.h"
 #include "hypercall.h"
 #include "trace.h"
+#include "visit.h"
 
 #define XO_CANCEL_WAIT (2 * HZ) /* for the callee's answer after it was told to give up */
 
@@ -127,9 +128,28 @@ static int read_reply(struct xo_session *s, struct xo_call *c, u32 slot)
 	return c->drain ? c->drain(c, xo_slot_data(s->link, slot)) : 0;
 }
 
+/* The request stands in the slot. By a visit if it can be, else by exit. */
+static int start(struct xo_session *s, struct xo_call *c, u32 slot, struct completion *done,
+		 bool *done_already)
+{
+	switch (xo_visit_call(s, c, slot, done)) {
+	case XO_VISIT_DONE:
+		*done_already = true;
+		return 0;
+	case XO_VISIT_POSTED:
+		atomic64_inc(&s->link->calls);
+		return 0;
+	case XO_VISIT_DOWN:
+		return -EHOSTDOWN;
+	default:
+		return xo_call_post(s, c, slot, done);
+	}
+}
+
 int xo_session_call(struct xo_session *s, struct xo_call *c)
 {
 	DECLARE_COMPLETION_ONSTACK(done);
+	bool done_already = false;
 	u32 slot;
 	int ret;
 
@@ -142,14 +162,14 @@ int xo_session_call(struct xo_session *s, struct xo_call *c)
 	c->slot = slot;
 	ret = xo_call_write(s, c, slot);
 	if (!ret)
-		ret = xo_call_post(s, c, slot, &done);
+		ret = start(s, c, slot, &done, &done_already);
 	if (!ret) {
-		ret = wait_for_end(s, c, slot, &done);
+		ret = done_already ? 0 : wait_for_end(s, c, slot, &done);
 		if (ret) {
 			atomic64_inc(&s->link->errors);
 			return ret;
 		}
-		ret = READ_ONCE(s->link->slot[slot].status);
+		ret = done_already ? 0 : READ_ONCE(s->link->slot[slot].status);
 		if (!ret) {
 			s->link->slot[slot].bound = true;
 			ret = read_reply(s, c, slot);

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include "guest.h"
+#include "visit.h"
 
 enum part { IDLE, SESSION, MASTER, STUB };
 
@@ -220,6 +221,21 @@ static long do_adopt(struct file *file, struct xo_file *f, void __user *arg)
 	return ret;
 }
 
+static long do_visits(struct xo_file *f, void __user *arg)
+{
+	struct xo_g_visits req;
+
+	if (part_of(f) != STUB)
+		return -EINVAL;
+	if (!is_opener(f))
+		return -EPERM;
+	if (copy_from_user(&req, arg, sizeof(req)))
+		return -EFAULT;
+	if (req.revision != XO_ABI_REVISION)
+		return -EPROTO;
+	return xo_park_allow(f->stub, req.allowed, ARRAY_SIZE(req.allowed));
+}
+
 static long do_service(struct xo_file *f, void __user *arg)
 {
 	struct xo_g_service req;
@@ -368,6 +384,8 @@ static long xo_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return do_adopt(file, f, user);
 	case XO_G_CANCELLED:
 		return do_cancelled(f, user);
+	case XO_G_VISITS:
+		return do_visits(f, user);
 	case XO_G_LINK_INFO:
 		return do_link_info(user);
 	case XO_G_SERVICE:

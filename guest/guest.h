@@ -24,9 +24,12 @@
 #include <linux/fs.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/preempt.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <crossover/gate.h>
+#include <crossover/kgate.h>
+#include <crossover/syscalls.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
@@ -163,13 +166,14 @@ struct xo_link {
 	u64 window_gpa;
 	void *window;
 	char peer[XO_NAME_MAX];
-	atomic64_t calls, errors, bytes, ring;
+	atomic64_t calls, errors, bytes, ring, visits;
 	struct work_struct free;
 	/* under xo.lock */
 	u64 peer_wid;
 	u32 engine;	  /* read without it too */
 	u32 engine_epoch; /* counts its changes, from 1 */
 	bool up;
+	bool kernel;		  /* system calls by visits; read without the lock too */
 	u32 sessions;		  /* caller's sessions or callee's stubs */
 	struct list_head members; /* of them */
 	u64 opens;		  /* callee: OPEN calls that wait for a master */
@@ -180,7 +184,7 @@ struct xo_link {
 void xo_link_add(u32 index, const struct xo_board_link *bl, u64 peer_incarnation);
 void xo_link_remove(struct xo_link *l);
 void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation);
-void xo_link_engine_changed(struct xo_link *l, u32 engine);
+void xo_link_engine_changed(struct xo_link *l, u32 engine, bool kernel);
 
 void xo_link_put(struct xo_link *l);			     /* any context */
 struct xo_link *xo_link_by_peer(const char *peer, u32 role); /* takes a reference */
@@ -206,8 +210,10 @@ struct xo_session {
 	struct xo_session_info info;
 	u64 world; /* ours, at the host; 0: none */
 	void *router;
-	struct xo_conn *conn;	/* with a service, or NULL: its maps and context */
-	wait_queue_head_t wait; /* for one of its slots */
+	u64 record;		    /* at the host: its stub, that can be visited; 0: not known */
+	unsigned long record_asked; /* jiffies; 0: never */
+	struct xo_conn *conn;	    /* with a service, or NULL: its maps and context */
+	wait_queue_head_t wait;	    /* for one of its slots */
 	u32 ring_misses; /* calls in a row that nobody polled for; read and written loosely */
 	u32 ring_skip;	 /* so many more do not try; likewise */
 	/* under xo.lock */
@@ -318,6 +324,18 @@ struct xo_stub {
 	bool granted; /* its caller may attach; of who answers OPEN, then of who ends the session */
 	bool opened;  /* OPEN was answered with success */
 	bool dead;
+	struct task_struct *parker; /* the thread that can be visited */
+	/* park.c: of that thread */
+	struct preempt_notifier notifier;
+	u64 record; /* at the host; 0: none */
+	bool record_asked;
+	int parked_on;	      /* CPU where it stands, or a call of its is evicted; -1: neither */
+	struct mm_struct *mm; /* whose root has the window */
+	DECLARE_BITMAP(allowed, XO_SYSCALLS);
+	/* of the visit */
+	u64 visit_slot, visit_seq;
+	int visit_status;
+	bool visiting;
 };
 
 void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq); /* xo.lock held; any context */

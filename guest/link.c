@@ -54,6 +54,7 @@ static struct xo_link *make(u32 index, const struct xo_board_link *bl, u64 peer_
 	l->role = bl->role;
 	l->engine = bl->engine;
 	l->engine_epoch = 1;
+	l->kernel = bl->reserved[1];
 	l->slots = bl->slots;
 	l->window_gpa = bl->window_gpa;
 	l->peer_wid = bl->peer_wid;
@@ -164,9 +165,10 @@ void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation)
 		xo_conn_zap_dead(l);
 }
 
-void xo_link_engine_changed(struct xo_link *l, u32 engine)
+void xo_link_engine_changed(struct xo_link *l, u32 engine, bool kernel)
 {
 	spin_lock_irq(&xo.lock);
+	WRITE_ONCE(l->kernel, kernel);
 	l->engine = engine;
 	l->engine_epoch++;
 	spin_unlock_irq(&xo.lock);
@@ -245,6 +247,7 @@ int xo_link_info(struct xo_g_link_info *info)
 		info->errors = atomic64_read(&next->errors);
 		info->bytes = atomic64_read(&next->bytes);
 		info->ring = atomic64_read(&next->ring);
+		info->visits = atomic64_read(&next->visits);
 	}
 	spin_unlock_irq(&xo.lock);
 	return next ? 0 : -ENOENT;

@@ -7,6 +7,7 @@
 #include <asm/cpufeature.h>
 #include "guest.h"
 #include "hypercall.h"
+#include "visit.h"
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
@@ -125,6 +126,7 @@ void xo_goodbye(bool tell_host)
 			xo_link_remove(l);
 	}
 	xo_master_wake_all();
+	xo_visit_forget();
 	memunmap(b);
 }
 
@@ -151,6 +153,13 @@ static int platform_init(void)
 	pr_err("this is not a virtual machine on an Intel processor: load the module in a KVM "
 	       "guest\n");
 	return -ENODEV;
+}
+
+/* What visits left to be used again, the host having forgotten all of it. */
+static void platform_exit(void)
+{
+	xo_visit_exit();
+	xo_park_exit();
 }
 
 /* A VM that is not enrolled yet may load the module: HELLO is said again when it is first needed.
@@ -194,7 +203,7 @@ static const struct {
 	int (*init)(void);
 	void (*exit)(void);
 } steps[] = {
-	{ "look at the processor", platform_init, NULL },
+	{ "look at the processor", platform_init, platform_exit },
 	{ "set up work items", xo_board_init, xo_board_exit },
 	{ "make room for requests", xo_request_init, xo_request_exit },
 	{ "make gates known", xo_conn_init, xo_conn_exit },

@@ -10,6 +10,7 @@
 #include "guest.h"
 #include "hypercall.h"
 #include "trace.h"
+#include "visit.h"
 
 #define XO_HELLO_AGAIN HZ
 
@@ -109,6 +110,7 @@ static int post_to_stub(struct xo_link *l, u32 slot, u64 session)
 	sl->state = XO_SLOT_POSTED;
 	s->pending |= BIT_ULL(slot);
 	wake_up(&s->wait);
+	xo_park_kick(s);
 	return 0;
 }
 
@@ -189,6 +191,7 @@ void xo_serve_cancelled(struct xo_link *l, u32 slot)
 		sl->cancelled = true;
 		break;
 	default:
+		xo_park_cancel(l, sl->stub, slot);
 		break;
 	}
 }
@@ -449,5 +452,11 @@ long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req)
 
 	if (!ret && req->reply)
 		ret = reply_stub(s, req);
+	if (!ret) {
+		ret = xo_park_wait(s, req, take_call);
+		if (ret != -EAGAIN)
+			return ret;
+		ret = 0;
+	}
 	return ret ?: wait_next(&s->wait, &s->idle, NULL, s, req, timeout_of(req));
 }

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include "guest.h"
 #include "hypercall.h"
+#include "visit.h"
 
 #define SLOT_PAGES   (XO_SLOT_SIZE / PAGE_SIZE)
 #define WINDOW_PAGES (XO_SLOTS_PER_LINK * SLOT_PAGES)
@@ -59,6 +60,7 @@ static struct xo_stub *make(struct file *file)
 	ihold(s->inode);
 	s->id = xo_map_id();
 	s->buffer = XO_NO_SLOT;
+	s->parked_on = -1;
 	return s;
 }
 
@@ -166,7 +168,9 @@ void xo_stub_end(struct xo_stub *s, u32 keep)
 	}
 	interrupt_threads(s);
 	s->dead = true;
+	xo_park_kick(s);
 	spin_unlock_irq(&xo.lock);
+	xo_park_end(s);
 	xo_service_ungrant(s);
 	zap(s);
 	spin_lock_irq(&xo.lock);
@@ -184,6 +188,7 @@ void xo_stub_release(struct xo_stub *s)
 	first = !s->dead;
 	s->dead = true;
 	spin_unlock_irq(&xo.lock);
+	xo_park_end(s);
 	if (first) {
 		xo_service_ungrant(s);
 		spin_lock_irq(&xo.lock);

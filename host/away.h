@@ -86,6 +86,15 @@ bool xo_image_has(const struct xo_image *image, u64 gpa);
 
 /* ------------------------------------------------------------------ gate.c */
 
+/* What a caller's kernel has on a vCPU, and a callee's could change; as at XO_HC_BIND. */
+struct xo_kernel_state {
+	u64 cr3; /* of the gate */
+	u64 cr0, cr4, gs;
+	u64 gdt, gdt_limit, idt, idt_limit;
+	u64 tr, tr_base, tr_limit, tr_ar;
+	u64 sysenter_cs, sysenter_esp, sysenter_eip;
+};
+
 /* One vCPU's gate context. */
 struct xo_gate_cpu {
 	struct list_head pages;
@@ -98,6 +107,16 @@ struct xo_gate_cpu {
 	bool armed;   /* between an entry and its exit */
 	bool enabled; /* and VMFUNC was off before */
 	u32 why;      /* enum xo_reason: why it was not armed last time */
+
+	/* kernel worlds; visitor.h */
+	u64 *kroot, *kconst;
+	u64 keptp;			  /* 0: no kernel-world gate */
+	struct xo_record *record;	  /* to which it is bound; xo_record_lock, read without */
+	struct xo_record *current_record; /* the same, at the last entry */
+	u64 entries; /* counted before each, where there is a kernel-world gate */
+	bool busy;   /* from then on until all of the exit has been dealt with */
+	u32 bitmap;  /* exceptions that exited before it was armed */
+	struct xo_kernel_state kernel;
 };
 
 /* One caller: a page table. */

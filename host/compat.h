@@ -72,6 +72,19 @@ static inline int xo_page_get(struct mm_struct *mm, unsigned long address, bool 
 	return got == 1 ? 0 : got < 0 ? got : -EFAULT;
 }
 
+/* So many pages of another address space, held for long, written to. How many; the caller holds the
+ * mmap lock. */
+static inline long xo_pin_remote(struct mm_struct *mm, unsigned long address, u32 count,
+				 struct page **page)
+{
+#if XO_LINUX_6_1
+	return pin_user_pages_remote(mm, address, count, FOLL_WRITE | FOLL_LONGTERM, page, NULL,
+				     NULL);
+#else
+	return pin_user_pages_remote(mm, address, count, FOLL_WRITE | FOLL_LONGTERM, page, NULL);
+#endif
+}
+
 /* The caller holds the mmap lock for writing. */
 static inline void xo_vma_set(struct vm_area_struct *vma, unsigned long flags)
 {

@@ -37,6 +37,24 @@ void xo_call_post(struct xo_link *link, u32 slot, u64 seq)
 	xo_board_interrupt(link, XO_CALLEE);
 }
 
+/*
+ * A visitor that had this call under way goes on in the callee: from here on it is like any posted
+ * call, but for the callee, who has it already.
+ */
+int xo_call_evicted(struct xo_link *link, u32 slot, u64 seq)
+{
+	int error = slot < link->slots ? xo_call_check(link, slot) : -EINVAL;
+
+	if (error)
+		return error;
+	link->slot[slot].state = XO_SLOT_POSTED;
+	link->slot[slot].seq = seq;
+	link->stat.calls++;
+	link->stat.busy++;
+	trace_xo_call(link->id, link->vm[XO_CALLER]->wid, link->vm[XO_CALLEE]->wid, slot, seq);
+	return 0;
+}
+
 static bool under_way(const struct xo_slot *slot, u64 seq)
 {
 	return slot->state != XO_SLOT_FREE && slot->seq == seq;

@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include "gate_blob.h"
+#include "visitor.h"
 
 #define GATE_PAGES (XO_GIB >> PAGE_SHIFT)
 #define LIST_GPA   (XO_AWAY_VCPU)
@@ -57,12 +58,15 @@ int xo_vmfunc_init(void)
 
 	if (error)
 		pr_err("no memory for the gates; free some and load crossover again\n");
+	else
+		error = xo_kgate_init();
 	xo_ept_init();
 	return error;
 }
 
 void xo_vmfunc_exit(void)
 {
+	xo_kgate_exit();
 	xo_pages_free(&text_pages);
 }
 

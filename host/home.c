@@ -7,6 +7,7 @@
  * general registers are the caller's, before this returns.
  */
 #include "visit.h"
+#include "visitor.h"
 #include "gate_blob.h"
 
 #define CR3_ADDRESS GENMASK_ULL(51, 12)
@@ -35,6 +36,7 @@ void xo_gate_arm(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	xo_vmwrite(EPTP_LIST_ADDRESS, virt_to_phys(cpu->list));
 	xo_vmwrite(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
 	cpu->enabled = xo_enable_vmfunc();
+	xo_visitor_arm(cpu);
 }
 
 /* ------------------------------------------------------------------ whose visit was it? */
@@ -155,12 +157,18 @@ static void from_away(struct xo_away *a)
 	a->rip = xo_vmread(GUEST_RIP);
 	a->event = is_event(a->reason);
 	a->in_gate = a->eptp == a->cpu->eptp;
-	a->slot = find_slot(a);
+	a->shadow = xo_vmread(GUEST_INTERRUPTIBILITY_INFO);
 	xo_vmwrite(EPT_POINTER, a->cpu->home);
 	xo_vectoring_clear(a->vcpu);
 	xo_vmwrite(GUEST_PENDING_DBG_EXCEPTIONS, 0);
 	xo_vmwrite(GUEST_INTERRUPTIBILITY_INFO,
 		   xo_vmread(GUEST_INTERRUPTIBILITY_INFO) & GUEST_INTR_STATE_NMI);
+	if (xo_visitor_home(a)) {
+		if (!a->event)
+			xo_exit_swallow(a->vcpu);
+		return;
+	}
+	a->slot = find_slot(a);
 	if (!a->slot || (a->in_gate && xo_from_ring0())) {
 		stranger(a);
 		return;
@@ -205,6 +213,8 @@ static void home_vmfunc(const struct xo_away *a)
 static void at_home(struct xo_away *a)
 {
 	a->rip = xo_vmread(GUEST_RIP);
+	if (xo_visitor_at_home(a))
+		return;
 	if (in_region(a->rip) && !xo_from_ring0()) {
 		a->cr3 = xo_vmread(GUEST_CR3) & CR3_ADDRESS;
 		a->slot = slot_by_rip(a->gate, a->cr3, a->rip);
@@ -228,6 +238,7 @@ static void disarm(struct xo_gate_cpu *cpu, bool away)
 	cpu->list[XO_LIST_HOME / 8] = 0;
 	cpu->list[XO_LIST_GATE / 8] = 0;
 	cpu->list[XO_LIST_SVC / 8] = 0;
+	xo_visitor_disarm(cpu);
 	/* Whatever becomes of the hooks: without them VMFUNC is dead. */
 	xo_vmwrite(VM_FUNCTION_CONTROL, 0);
 	if (cpu->enabled)
@@ -238,6 +249,7 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 {
 	struct xo_gate_vm *gate = READ_ONCE(vm->gate);
 	struct xo_away a = { .gate = gate, .vcpu = vcpu };
+	bool away;
 
 	if (!gate)
 		return false;
@@ -251,10 +263,12 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	/* Without the bits that modify it: an interrupt that beats a bus-lock exit is one too.
 	 * (After a failed entry it is home.) */
 	a.reason = (u16)xo_exit_reason(vcpu);
-	if (a.eptp == a.cpu->home) {
+	away = a.eptp != a.cpu->home;
+	if (away)
+		from_away(&a);
+	else
 		at_home(&a);
-		return false;
-	}
-	from_away(&a);
-	return true;
+	/* Whoever waits for this vCPU to come out finds what became of it. */
+	smp_store_release(&a.cpu->busy, false);
+	return away;
 }

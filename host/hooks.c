@@ -13,6 +13,7 @@
 #include <linux/jump_label.h>
 #include "compat.h"
 #include "vmfunc.h"
+#include "visitor.h"
 
 /* No VM has a gate: nothing before an entry. */
 static DEFINE_STATIC_KEY_FALSE(xo_any_gate);
@@ -38,6 +39,8 @@ static void exited(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	/* Exits of a nested guest belong to the hypervisor in the VM. */
 	if (vcpu->arch.hflags & HF_GUEST_MASK)
 		return;
+	if (unlikely(READ_ONCE(vm->tsc_wanted)))
+		xo_clock_forward(vm, vcpu);
 	if (unlikely(was_reset(vm, vcpu)))
 		xo_vm_end(vm, "the VM was reset");
 	/* All 32 bits: a failed VM entry is none of ours. */

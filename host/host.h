@@ -28,14 +28,15 @@
 #include "reason.h"
 
 /* How long guests get to let go of memory that is about to leave them. */
-#define XO_GRACE_MS	100
+#define XO_GRACE_MS	 100
 /* Memory slots of KVM that we take: the board's, then one for each entry of the link table. QEMU
  * counts from 0; KVM itself takes the last three below 32767. */
-#define XO_MEMSLOT_BASE 32000
+#define XO_MEMSLOT_BASE	 32000
 /* Guest-physical distance from one of our memory slots to the next. */
-#define XO_GPA_STRIDE	0x800000ULL
-#define XO_MEMSLOT_SAVE (XO_LINKS_PER_VM + 1) /* callers' save pages; the last of ours */
-#define XO_GPA_SPAN	((XO_LINKS_PER_VM + 2) * XO_GPA_STRIDE)
+#define XO_GPA_STRIDE	 0x800000ULL
+#define XO_MEMSLOT_SAVE	 (XO_LINKS_PER_VM + 1) /* callers' save pages; the last of ours */
+#define XO_MEMSLOT_KGATE (XO_LINKS_PER_VM + 2) /* the kernel-world gate's region */
+#define XO_GPA_SPAN	 ((XO_LINKS_PER_VM + 3) * XO_GPA_STRIDE)
 
 enum xo_side {
 	XO_CALLER = 0,
@@ -76,6 +77,7 @@ struct xo_link {
 	struct rcu_head rcu;
 	u64 id;
 	u32 engine;
+	bool kernel; /* with vmfunc: system calls by visits; xo_mutex, read without */
 	u32 slots;
 	struct xo_vm *vm[2];	      /* by xo_side; constant */
 	u32 index[2];		      /* entry in each VM's table and board; constant */
@@ -139,6 +141,12 @@ struct xo_vm {
 	raw_spinlock_t board_lock; /* guards the board's links[] and */
 	u32 generation;
 
+	struct xo_kgate *kgate; /* kernel worlds on `vmfunc`, and as callee its memory; visitor.h */
+	struct xo_ram *ram;
+	s64 tsc_offset; /* its vCPUs' clocks are to be that far at least, if tsc_wanted; visitor.h
+			 */
+	bool tsc_wanted;
+
 	struct xo_gate_vm *gate; /* what it needs to call over `vmfunc`, or NULL; see away.h */
 	u32 lacks; /* enum xo_reason: of the vCPU that last said HELLO or asked; without a lock */
 
@@ -187,6 +195,7 @@ int xo_return_check(const struct xo_link *link, u32 slot, u64 seq);
 void xo_call_return(struct xo_link *link, u32 slot, int status);
 int xo_cancel_check(const struct xo_link *link, u32 slot, u64 seq);
 void xo_call_cancel(struct xo_link *link, u32 slot);
+int xo_call_evicted(struct xo_link *link, u32 slot, u64 seq);
 u32 xo_calls_fail(struct xo_link *link);
 u32 xo_calls_orphan(struct xo_link *link);
 

@@ -10,12 +10,15 @@
 #include <asm/debugreg.h>
 #include "compat.h"
 #include "trace.h"
+#include "visitor.h"
 
 /* A hypercall's registers, and what goes back. */
 struct hypercall {
 	u64 op, rbx, rcx, rdx, rsi;
 	u64 out_rcx, out_rdx;
 	bool has_rcx, has_rdx;
+	struct kvm_vcpu *vcpu;
+	bool halts; /* KVM is to see a HLT in its place */
 };
 
 /* A call, checked: where it is, and with RETURN how it ended. */
@@ -177,6 +180,27 @@ static int op_request(struct xo_vm *vm, struct hypercall *hc)
 	return xo_request_take(vm, hc->rbx);
 }
 
+static int op_park(struct xo_vm *vm, struct hypercall *hc)
+{
+	int ret = xo_park(vm, hc->vcpu, hc->rbx, hc->rcx);
+
+	hc->halts = ret > 0;
+	return min(ret, 0);
+}
+
+static int op_bind(struct xo_vm *vm, struct hypercall *hc)
+{
+	hc->out_rcx = hc->vcpu->vcpu_idx;
+	hc->has_rcx = true;
+	return xo_bind(vm, hc->vcpu, hc->rbx);
+}
+
+/* A visitor's never comes here (visitor.c): who asks runs natively already. */
+static int op_evict(struct xo_vm *vm, struct hypercall *hc)
+{
+	return 0;
+}
+
 static int (*const ops[])(struct xo_vm *, struct hypercall *) = {
 	[XO_HC_HELLO] = op_hello,
 	[XO_HC_VECTOR] = op_vector,
@@ -187,6 +211,9 @@ static int (*const ops[])(struct xo_vm *, struct hypercall *) = {
 	[XO_HC_WORLD_ADD] = op_world_add,
 	[XO_HC_WORLD_DEL] = op_world_del,
 	[XO_HC_REQUEST] = op_request,
+	[XO_HC_PARK] = op_park,
+	[XO_HC_BIND] = op_bind,
+	[XO_HC_EVICT] = op_evict,
 };
 
 /* VMCALL of a 64-bit kernel, as far as the VMCS can tell. Anything else is KVM's to refuse. */
@@ -225,6 +252,7 @@ bool xo_hypercall(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	hc.rcx = regs[VCPU_REGS_RCX];
 	hc.rdx = regs[VCPU_REGS_RDX];
 	hc.rsi = regs[VCPU_REGS_RSI];
+	hc.vcpu = vcpu;
 
 	hc.op = array_index_nospec(hc.op, ARRAY_SIZE(ops));
 	/* Whoever connects is told before its first call what cannot work; a call pays nothing. */
@@ -242,6 +270,10 @@ bool xo_hypercall(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 		regs[VCPU_REGS_RCX] = hc.out_rcx;
 	if (hc.has_rdx)
 		regs[VCPU_REGS_RDX] = hc.out_rdx;
+	if (hc.halts) {
+		xo_exit_set_reason(vcpu, EXIT_REASON_HLT);
+		return false;
+	}
 	skip_instruction();
 	return true;
 }

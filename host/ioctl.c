@@ -4,6 +4,7 @@
  * works on the copy under xo_mutex, and copies it back whole, on refusal too (with the reason).
  */
 #include "away.h"
+#include "visitor.h"
 #include "service.h"
 #include <linux/uaccess.h>
 #include <linux/utsname.h>
@@ -151,6 +152,13 @@ static int h_conn_info(void *p)
 	return xo_conn_next(info->after, info) ? 0 : -ENOENT;
 }
 
+static int h_record_info(void *p)
+{
+	struct xo_h_record_info *info = p;
+
+	return xo_record_next(info->after, info) ? 0 : -ENOENT;
+}
+
 static int h_qualify(void *p)
 {
 	struct xo_h_qualify *arg = p;
@@ -179,6 +187,7 @@ static const struct {
 	{ XO_H_SERVICE_INFO, h_service_info },
 	{ XO_H_CONN_INFO, h_conn_info },
 	{ XO_H_QUALIFY, h_qualify },
+	{ XO_H_RECORD_INFO, h_record_info },
 };
 
 union argument {
@@ -192,6 +201,7 @@ union argument {
 	struct xo_h_service_info service_info;
 	struct xo_h_conn_info conn_info;
 	struct xo_h_qualify qualify;
+	struct xo_h_record_info record_info;
 };
 
 /* What the structures rely on to be read through struct head. */
@@ -207,6 +217,7 @@ HEAD_FIRST(struct xo_h_world_info);
 HEAD_FIRST(struct xo_h_service_info);
 HEAD_FIRST(struct xo_h_conn_info);
 HEAD_FIRST(struct xo_h_qualify);
+HEAD_FIRST(struct xo_h_record_info);
 
 static int run(unsigned int i, union argument *arg)
 {

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include "trace.h"
 #include "vmfunc.h"
+#include "visitor.h"
 
 LIST_HEAD(xo_links);
 
@@ -147,8 +148,8 @@ static void go_up(struct xo_link *link)
 	show(link);
 }
 
-static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 engine, u32 slots,
-			    u64 *id)
+static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 slots,
+			    struct xo_h_link *arg)
 {
 	enum xo_reason reason;
 	struct xo_link *link;
@@ -156,9 +157,10 @@ static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 engi
 
 	if (!free_index(caller, &caller_index) || !free_index(callee, &callee_index))
 		return XO_REASON_LINKS_FULL;
-	link = new_link(caller, callee, engine, slots);
+	link = new_link(caller, callee, arg->engine ?: XO_ENGINE_EXIT, slots);
 	if (!link)
 		return XO_REASON_NO_MEMORY;
+	link->kernel = arg->flags & XO_LINK_KERNEL;
 	link->index[XO_CALLER] = caller_index;
 	link->index[XO_CALLEE] = callee_index;
 	reason = map_window(link, XO_CALLER);
@@ -170,7 +172,7 @@ static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 engi
 		return reason;
 	}
 	go_up(link);
-	*id = link->id;
+	arg->id = link->id;
 	pr_info("link %s -> %s made\n", caller->name, callee->name);
 	return XO_REASON_NONE;
 }
@@ -194,11 +196,16 @@ static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
 /* Both sides are told; calls that are under way end as they began. */
 static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 {
+	bool kernel = arg->flags & XO_LINK_KERNEL;
+
 	if (arg->slots && arg->slots != link->slots)
 		return XO_REASON_SLOTS_FIXED;
-	if (!arg->engine || link->engine == arg->engine)
+	if (!arg->engine || (link->engine == arg->engine && link->kernel == kernel))
 		return XO_REASON_LINK_EXISTS;
 	WRITE_ONCE(link->engine, arg->engine);
+	WRITE_ONCE(link->kernel, kernel);
+	if (!kernel)
+		xo_visits_link_gone(link);
 	show(link);
 	xo_services_link_switched(link);
 	arg->id = link->id;
@@ -233,14 +240,18 @@ enum xo_reason xo_link_add(struct xo_h_link *arg)
 		return XO_REASON_LINK_SELF;
 	if (READ_ONCE(caller->leaving) || READ_ONCE(callee->leaving))
 		return XO_REASON_VM_DYING;
+	if (arg->flags & ~XO_LINK_KERNEL || (arg->flags && arg->engine != XO_ENGINE_VMFUNC))
+		return XO_REASON_ENGINE;
 	reason = check_engine(caller, arg->engine);
+	if (!reason && arg->flags)
+		reason = xo_visits_enable(caller, callee);
 	if (reason)
 		return reason;
 	arg->switched = 0;
 	link = find(caller, callee);
 	if (link)
 		return switch_engine(link, arg);
-	return build(caller, callee, arg->engine ?: XO_ENGINE_EXIT, slots, &arg->id);
+	return build(caller, callee, slots, arg);
 }
 
 /* Both sides' calls and requests end; the window stays for now. Harmless when said twice. */
@@ -267,6 +278,7 @@ void xo_link_free(struct xo_link *link)
 	enum xo_side side;
 
 	list_del(&link->node);
+	xo_visits_link_gone(link);
 	xo_services_link_free(link);
 	xo_self_link_gone(link);
 	detach(link, XO_CALLER);

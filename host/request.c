@@ -10,6 +10,7 @@
  * go: then it finds the VM leaving, and does nothing.
  */
 #include "service.h"
+#include "visitor.h"
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
@@ -114,6 +115,12 @@ static int act(struct xo_vm *vm, struct xo_request *request, const struct xo_req
 	case XO_REQ_PROCESS_DEL:
 		xo_process_del(vm, request->cr3);
 		return 0;
+	case XO_REQ_RECORD_ADD:
+		return xo_record_add(vm, request);
+	case XO_REQ_RECORD_DEL:
+		return xo_record_del(vm, request->id);
+	case XO_REQ_VISIT:
+		return xo_record_find(vm, request);
 	default:
 		return -EINVAL;
 	}

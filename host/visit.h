@@ -19,6 +19,7 @@ struct xo_away {
 	u64 cr3;
 	u64 list_svc; /* entry 2 of the list, as gate text left it; hostile */
 	u32 reason;
+	u32 shadow; /* of STI or MOV SS, and NMI: GUEST_INTERRUPTIBILITY_INFO at the exit */
 	bool event; /* not of the visitor's own doing */
 	bool in_gate;
 	struct xo_gslot *slot; /* whose visit it is; NULL: nobody's */

@@ -15,6 +15,7 @@
 #include "compat.h"
 #include "trace.h"
 #include "vmfunc.h"
+#include "visitor.h"
 
 /* How often to look whether a VM's descriptors were closed under a living process. */
 #define REAP_INTERVAL  HZ
@@ -82,6 +83,7 @@ static u32 end_incarnation(struct xo_vm *vm)
 			calls += xo_link_side_down(vm->link[i], xo_link_side(vm->link[i], vm));
 	/* ORDER: behind that nobody grants it anything (publish_grant()). */
 	xo_services_vm_end(vm);
+	xo_visits_vm_end(vm);
 	return calls;
 }
 
@@ -195,12 +197,14 @@ static void finish(struct xo_vm *vm)
 		if (vm->link[i])
 			xo_link_free(vm->link[i]);
 	xo_services_vm_free(vm);
+	xo_visits_vm_gone(vm);
 	xo_vmfunc_vm_gone(vm);
 	hash_del_rcu(&vm->hash);
 	list_del(&vm->node);
 	mmu_notifier_unregister(&vm->notifier, vm->kvm->mm);
 	synchronize_rcu(); /* hooks that found the VM before */
 	xo_hooks_disable();
+	xo_kgate_free(vm);
 	xo_memory_unmap(vm->kvm, &vm->board_mapping);
 	pr_info("VM '%s' let go\n", vm->name);
 	xo_vm_put(vm);

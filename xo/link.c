@@ -6,7 +6,7 @@
 #include "doctor.h"
 
 static const char help[] =
-	"usage: xo link [--engine ENGINE] [--slots N] CALLER CALLEE\n\n"
+	"usage: xo link [--engine ENGINE] [--kernel] [--slots N] CALLER CALLEE\n\n"
 	"Permits the enrolled VM CALLER to call into the enrolled VM CALLEE (on the host, as\n"
 	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`. CALLEE 'host':\n"
 	"the services of the host's processes. On a link that is there, changes its engine;\n"
@@ -17,18 +17,27 @@ static const char help[] =
 	"                   and `xo sh` still by exits; ring (experimental), system\n"
 	"                   calls without an exit, while CALLEE spends a CPU on looking\n"
 	"                   for them; services still by exits\n"
+	"  --kernel         with vmfunc: system calls too. Experimental: CALLER trusts CALLEE,\n"
+	"                   whose kernel runs on CALLER's virtual CPUs\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
 /* What was done, and what it means for whom. */
-static void tell(uint64_t id, const char *caller, const char *callee, unsigned int engine,
+static void tell(uint64_t id, const char *caller, const char *callee, unsigned int flags,
 		 bool switched)
 {
+	unsigned int engine = flags & ~XO_ENGINE_KERNEL;
+
 	printf("link %llu: %s may call %s, engine %s%s\n", (unsigned long long)id, caller, callee,
 	       xo_engine_name(engine), switched ? " (switched)" : "");
 	if (!strcmp(callee, XO_HOST_NAME))
 		puts("that is for services of the host's processes (libcrossover(3)); the host "
 		     "makes\n"
 		     "no system calls for VMs: xo sh and xo ping need a VM as callee");
+	else if (flags & XO_ENGINE_KERNEL)
+		printf("experimental: simple system calls run on %s's own virtual CPUs, in the "
+		       "kernel "
+		       "of %s,\nwhich %s has to trust; services are called without exits\n",
+		       caller, callee, caller);
 	else if (engine == XO_ENGINE_VMFUNC)
 		puts("services are called without exits; system calls (xo sh) still go by exit");
 	else if (engine == XO_ENGINE_RING && sysconf(_SC_NPROCESSORS_ONLN) < 2)
@@ -76,24 +85,29 @@ static unsigned int to_slots(const char *s)
 int xo_cmd_link(int argc, char **argv)
 {
 	static const struct option options[] = { { "engine", required_argument, NULL, 'e' },
+						 { "kernel", no_argument, NULL, 'k' },
 						 { "slots", required_argument, NULL, 's' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
-	unsigned int engine = 0, slots = 0;
+	unsigned int engine = 0, slots = 0, kernel = 0;
 	const char *caller, *callee;
 	uint64_t id = 0;
 	int status, c, done;
 	struct xo *x;
 
-	while ((c = xo_option(argc, argv, ":e:s:h", options, help, &status)) >= 0) {
+	while ((c = xo_option(argc, argv, ":e:ks:h", options, help, &status)) >= 0) {
 		if (c == 'e' && !(engine = to_engine(optarg)))
 			return xo_bad_usage(argv[0],
 					    "'%s' is no engine of links: exit, ring or vmfunc",
 					    optarg);
+		if (c == 'k')
+			kernel = XO_ENGINE_KERNEL;
 		if (c == 's' && !(slots = to_slots(optarg)))
 			return xo_bad_usage(argv[0], "'%s' is not a number from 1 to %d", optarg,
 					    XO_SLOTS_PER_LINK);
 	}
+	if (c == -1 && kernel && engine != XO_ENGINE_VMFUNC)
+		return xo_bad_usage(argv[0], "--kernel is for --engine vmfunc");
 	if (c == -2 || !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status) ||
 	    !xo_names(argv[0], argv + optind, 2, &status))
 		return status;
@@ -102,7 +116,7 @@ int xo_cmd_link(int argc, char **argv)
 	x = xo_cli_open(argv[0], XO_SIDE_HOST);
 	if (!x)
 		return XO_REFUSED;
-	done = xo_link(x, caller, callee, engine, slots, &id);
+	done = xo_link(x, caller, callee, engine | kernel, slots, &id);
 	/* A script may say what it needs once more. */
 	if (done < 0 && xo_error_reason(x) == XO_REASON_LINK_EXISTS) {
 		printf("%s\n", xo_error(x));
@@ -111,7 +125,7 @@ int xo_cmd_link(int argc, char **argv)
 	}
 	if (done < 0)
 		return xo_cli_fail(argv[0], x);
-	tell(id, caller, callee, engine ? engine : XO_ENGINE_EXIT, done > 0);
+	tell(id, caller, callee, (engine ? engine : XO_ENGINE_EXIT) | kernel, done > 0);
 	if (engine == XO_ENGINE_VMFUNC)
 		warn_of_speculation(caller, callee);
 	xo_free(x);

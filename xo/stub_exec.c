@@ -216,6 +216,22 @@ static int answer_open(struct xo_stub *s, struct xo_g_serve *req)
 	return 0;
 }
 
+/* What the policy allows whatever the arguments may be visited; the module sees to it that those
+ * calls name neither memory nor descriptors. Without visits it does no harm. */
+static void allow_visits(const struct xo_stub *s)
+{
+	struct xo_g_visits v = { .revision = XO_ABI_REVISION };
+
+	for (uint32_t nr = 0; nr < XO_SYSCALLS; nr++) {
+		const struct xo_syscall *sc = xo_syscall_find(nr);
+		struct xo_policy_query q = { .nr = nr };
+
+		if (sc && sc->group == XO_CLASS_INFO && !xo_policy_decide(s->policy, &q).error)
+			v.allowed[nr / 64] |= 1ULL << nr % 64;
+	}
+	ioctl(s->fd, XO_G_VISITS, &v);
+}
+
 int xo_stub_run(struct xo_stub *s)
 {
 	struct xo_g_serve req;
@@ -227,6 +243,7 @@ int xo_stub_run(struct xo_stub *s)
 		err = answer_open(s, &req);
 	if (err)
 		return err;
+	allow_visits(s);
 	stub.threads = 1;
 	c = make_call();
 	return c ? serve_all(c, &req) : -ENOMEM;

@@ -23,7 +23,7 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION 3
+#define XO_ABI_REVISION 4
 #endif
 
 #define XO_NAME_MAX	  32	 /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
@@ -88,6 +88,24 @@ enum xo_hypercall {
 	 * -ENOTCONN before HELLO.
 	 */
 	XO_HC_REQUEST = 9,
+	/*
+	 * Callee, on a link whose system calls go by visits (docs/visitors.md): the stub of record
+	 * RBX can be visited from here, with RCX as the cookie that its function is called with
+	 * (RDX; the call's slot and sequence number in RDI, RSI). Interrupts on. Returns as HLT
+	 * does, with RAX = 0, when the virtual CPU has something else to do; or not at all, if a
+	 * visitor was evicted: then that goes on where it is. -ENOENT, -EHOSTDOWN it is over,
+	 * -EBUSY it is parked already.
+	 */
+	XO_HC_PARK = 10,
+	/*
+	 * Caller: this virtual CPU, and no other, may visit record RBX. Tells the host what it has
+	 * to restore: say it with the kernel's own tables loaded. -EAGAIN: in a moment;
+	 * -EOPNOTSUPP: the two virtual CPUs differ; -ENOENT, -EHOSTDOWN it is over. RCX out: which
+	 * virtual CPU this is, for XO_KREGION_CPU().
+	 */
+	XO_HC_BIND = 11,
+	/* A visitor: go on in the server CPU. Elsewhere it does nothing. */
+	XO_HC_EVICT = 12,
 };
 
 /* ---- requests of XO_HC_REQUEST; each may sleep in the host, one at a time for each VM */
@@ -116,6 +134,13 @@ enum xo_request_op {
 	XO_REQ_DETACH = 7, /* Caller: id of the connection */
 	XO_REQ_REVIVE = 8, /* Caller: id: make its revoked context anew. -EHOSTDOWN: it cannot be */
 	XO_REQ_RESET = 9,  /* Caller: id, slot: forget the interrupted call in it. -ENODATA: none */
+	/* Callee: a stub of (link, session) can be visited; entry = XO_KGATE_BUILD (kgate_blob.h).
+	 * Out: id, save_gpa = the region of kgate.h. -EXDEV: not on this link (now). */
+	XO_REQ_RECORD_ADD = 11,
+	XO_REQ_RECORD_DEL = 12, /* Callee: id; a visitor that is inside is evicted first */
+	/* Caller: the record of (link, session), -ENOENT none; entry as above. Out: id, save_gpa =
+	 * its region, count = how many virtual CPUs have their pages there. */
+	XO_REQ_VISIT = 13,
 	XO_REQ_PROCESS_DEL = 10, /* Caller: every connection of `cr3` ends, then the page is free */
 };
 
@@ -197,6 +222,8 @@ enum xo_engine {
 	XO_ENGINE_VMFUNC = 3,
 	XO_ENGINE_HW = 4,
 };
+/* In the library's xo_link(), with XO_ENGINE_VMFUNC: XO_LINK_KERNEL. */
+#define XO_ENGINE_KERNEL 0x100U
 
 struct xo_board_link {
 	__u64 id;		/* 0: entry unused. Link ids are never reused */
@@ -207,7 +234,7 @@ struct xo_board_link {
 	__u32 slots;		/* number of slots in the window */
 	__u32 up;		/* 1: calls are taken; 0: link is going down */
 	char peer[XO_NAME_MAX]; /* the peer's name, vouched for by the host */
-	__u64 reserved[3];	/* [0]: the peer's incarnation; the others 0 */
+	__u64 reserved[3];	/* [0]: the peer's incarnation; [1]: 1: system calls go by visits */
 };
 
 #define XO_EVENT_LINKS	 (1ULL << 0) /* the links[] entries changed: read them again */
@@ -352,12 +379,16 @@ struct xo_h_link {
 	char callee[XO_NAME_MAX];
 	__u64 id;	/* out */
 	__u32 switched; /* out: 1: the link was there, and its engine was changed */
-	__u32 reserved;
+	__u32 flags;	/* XO_LINK_* */
 };
+/* With XO_ENGINE_VMFUNC: system calls too, by visits. Experimental; the caller trusts its callee.
+ */
+#define XO_LINK_KERNEL 1U
+
 /* On a link that is there: changes its engine, with calls in flight and none lost (slots: 0, or as
  * many as it has). */
-#define XO_H_LINK   _IOWR(XO_IOC, 0x03, struct xo_h_link)
-#define XO_H_UNLINK _IOWR(XO_IOC, 0x04, struct xo_h_link) /* caller, callee only */
+#define XO_H_LINK      _IOWR(XO_IOC, 0x03, struct xo_h_link)
+#define XO_H_UNLINK    _IOWR(XO_IOC, 0x04, struct xo_h_link) /* caller, callee only */
 
 /* Lists: `after` = 0 gives the first, then pass the key of the last one; ENOENT at the end. */
 struct xo_h_vm_info {
@@ -452,6 +483,29 @@ struct xo_h_qualify {
 	char name[XO_NAME_MAX];
 };
 #define XO_H_QUALIFY _IOWR(XO_IOC, 0x0a, struct xo_h_qualify)
+
+/* Stubs that can be visited, and how that goes. Lists as above. */
+struct xo_h_record_info {
+	__u32 revision;
+	__u32 reason;
+	__u64 after; /* in: id of the last one */
+	__u64 id;
+	__u64 link;
+	char caller[XO_NAME_MAX];
+	char callee[XO_NAME_MAX];
+	__u32 state; /* 0 runs natively, 1 parked, 2 evicted, waits for its virtual CPU */
+	__u32 reserved;
+	__u64 parks;
+	__u64 wakes;	 /* the server CPU woke from it */
+	__u64 kicks;	 /* and a vCPU that could be inside had to come out first */
+	__u64 evictions; /* calls that went on in the server CPU */
+	__u64 again;	 /* exits before anything had happened */
+	__u64 finished;	 /* exits when the result stood */
+	__u64 faults;
+	__u64 refused;
+	__u64 evicted_by[80]; /* by exit reason */
+};
+#define XO_H_RECORD_INFO _IOWR(XO_IOC, 0x0b, struct xo_h_record_info)
 
 /* ------------------------------------------------------------------ part 5: guest ioctls
  *
@@ -567,8 +621,9 @@ struct xo_g_link_info {
 	__u32 sessions;
 	__u64 calls; /* made (caller) or taken (callee) */
 	__u64 errors;
-	__u64 bytes; /* moved through the window by this side */
-	__u64 ring;  /* of the calls: those that needed no host from beginning to end */
+	__u64 bytes;  /* moved through the window by this side */
+	__u64 ring;   /* of the calls: those that needed no host from beginning to end */
+	__u64 visits; /* of calls, those that were visits from beginning to end */
 };
 #define XO_G_LINK_INFO _IOWR(XO_IOC, 0x28, struct xo_g_link_info)
 
@@ -668,6 +723,18 @@ struct xo_g_invoke {
 /* Forget the interrupted call in a slot (a __u32). May sleep; no signal ends it. ENODATA: there was
  * none, as far as the service, who can write that, tells. */
 #define XO_G_SLOT_RESET _IOW(XO_IOC, 0x2e, __u32)
+
+/*
+ * Stub: the system calls, by number, that its caller may make by a visit (docs/visitors.md), which
+ * its user space does not see: those that the policy allows whatever the arguments. Only such count
+ * as name neither memory nor descriptors; all others come by XO_G_SERVE as ever.
+ */
+struct xo_g_visits {
+	__u32 revision;
+	__u32 reserved;
+	__u64 allowed[8]; /* bits */
+};
+#define XO_G_VISITS _IOW(XO_IOC, 0x2f, struct xo_g_visits)
 
 #ifdef __cplusplus
 #define XO_ASSERT(c, t) static_assert(c, t)

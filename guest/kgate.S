@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The guest kernel's side of the kernel-world gate: how a caller enters it, and where a callee's
+ * stub waits, is called, and goes on when a call of it has been evicted. docs/visitors.md.
+ *
+ * Nothing here is a function for objtool: it changes page tables and stacks.
+ */
+#include <crossover/kgate.h>
+#include "kgate_blob.h"
+
+	.intel_syntax noprefix
+	.text
+
+#define XO_ENTRY (XO_KGATE_BASE + XO_L_kgate_entry)
+#define XO_PARK	 0x584f000a /* XO_HC_BASE + XO_HC_PARK */
+#define XO_RET	 (XO_KGATE_BASE + XO_L_kgate_ret)
+
+/*
+ * u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value, u64 keep)
+ * Interrupts off. `keep` is bit 63 if CR3 has PCIDs: nothing changed meanwhile of what this address
+ * space has in the TLB. Returns the status. A callee sees none of our registers, and keeps none.
+ */
+	.globl	xo_visit_enter
+xo_visit_enter:
+	push	rbx
+	push	rbp
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	push	r8
+	push	rdx
+	mov	rax, cr3
+	or	rax, r9
+	push	rax
+	rdfsbase rax			/* of the task, as is the user's GS base */
+	push	rax
+	swapgs
+	rdgsbase rax
+	swapgs
+	push	rax
+	lea	rax, [rip + 1f]
+	push	rax
+	mov	[rdx + XO_KSAVE_RSP], rsp
+	mov	[rdx + XO_KSAVE_SLOT], rdi
+	mov	[rdx + XO_KSAVE_SEQ], rsi
+	mov	r8, rdx
+	mov	eax, -1
+	mov	edx, eax
+	xsave	[r8 + XO_KSAVE_XSAVE]
+	xrstor	[r8 + XO_KSAVE_XINIT]
+	mov	cr3, rcx
+	movabs	rax, XO_ENTRY
+	jmp	rax
+1:					/* RDX value, ESI status; still the gate's page tables */
+	pop	rax
+	swapgs
+	wrgsbase rax
+	swapgs
+	pop	rax
+	wrfsbase rax
+	pop	rax
+	mov	cr3, rax
+	pop	r9
+	pop	r8
+	mov	[r8], rdx
+	mov	eax, -1
+	mov	edx, eax
+	xrstor	[r9 + XO_KSAVE_XSAVE]
+	mov	eax, esi
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbp
+	pop	rbx
+	ret
+	int3
+
+/*
+ * long xo_park_stub(u64 record, u64 cookie)
+ * Interrupts off; on when it returns. 0: there is something to do here; 1: a call was evicted and
+ * has ended; a negative errno of XO_HC_PARK.
+ */
+	.globl	xo_park_stub
+xo_park_stub:
+	push	rbx
+	push	rbp
+	push	r12
+	push	r13
+	push	r14
+	push	r15
+	mov	rbp, rsp
+	and	rsp, -16
+	push	rbp
+	push	rbp
+	mov	rbx, rdi
+	mov	rcx, rsi
+	mov	eax, XO_PARK
+	sti				/* in its shadow: no interrupt before the host knows */
+	vmcall
+xo_parked:
+	pop	rbp
+	pop	rsp
+	pop	r15
+	pop	r14
+	pop	r13
+	pop	r12
+	pop	rbp
+	pop	rbx
+	ret
+	int3
+
+/* Where the landing leads: a visitor, as the stub, right below its frame. RDI slot, RSI seq, RDX
+ * cookie; RBX the gate's, which C keeps. */
+	.globl	xo_visit_landing
+xo_visit_landing:
+	sti
+	call	xo_visit_serve
+	cli
+	mov	rdx, rax
+	movabs	rax, XO_RET
+	jmp	rax
+	int3
+
+/* And where kgate_ret leads at home: it was evicted. */
+	.globl	xo_visit_native
+xo_visit_native:
+	sti
+	mov	eax, 1
+	jmp	xo_parked
+	int3
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Caller: a call by a visit. The request stands in the slot as for a call over exit; this very CPU
+ * runs the callee's stub on it, and comes back with the reply in the slot. If it cannot be so, the
+ * call goes by exit; if the visitor was evicted, the call is already posted, and is waited for.
+ */
+#include <linux/io.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <asm/desc.h>
+#include <asm/fpu/api.h>
+#include <asm/special_insns.h>
+#include <crossover/kgate.h>
+#include "guest.h"
+#include "hypercall.h"
+#include "kgate_blob.h"
+#include "trace.h"
+#include "visit.h"
+
+#define KERNEL_TABLE 0x63ULL
+#define TRIES	     16	      /* of one call, until it goes by exit */
+#define ASK_AGAIN    (HZ / 4) /* for a stub that could not be visited */
+#define MXCSR_INIT   0x1f80
+
+extern u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value, u64 keep);
+
+struct visitor_cpu {
+	u64 record; /* this CPU's, at the host */
+	void *save;
+	u64 cr3;
+};
+
+static DEFINE_PER_CPU(struct visitor_cpu, cpus);
+static DEFINE_MUTEX(lock);
+static u8 *region;
+static u64 region_gpa;
+static u32 region_cpus;
+
+/* ------------------------------------------------------------------ tables for the gate, at home
+ */
+
+static u64 *page(u32 n)
+{
+	return (u64 *)(region + ((u64)n << PAGE_SHIFT));
+}
+
+static u64 entry(u32 n)
+{
+	return (region_gpa + ((u64)n << PAGE_SHIFT)) | KERNEL_TABLE;
+}
+
+/* As the kernel's own, and the window. */
+static void fill_tables(u32 n)
+{
+	u32 at = XO_KREGION_CPU(n), i;
+	u64 *root = page(at);
+
+	memset(root, 0, PAGE_SIZE);
+	memcpy(root + XO_KGATE_ROOT, (u64 *)current->active_mm->pgd + XO_KGATE_ROOT, PAGE_SIZE / 2);
+	root[XO_KGATE_ROOT] = entry(at + XO_KREGION_CPU_TABLE);
+	for (i = 0; i < 2; i++) {
+		memset(page(at + XO_KREGION_CPU_TABLE + i), 0, PAGE_SIZE);
+		page(at + XO_KREGION_CPU_TABLE + i)[0] = entry(at + XO_KREGION_CPU_TABLE + i + 1);
+	}
+	root = page(at + XO_KREGION_CPU_TABLE + 2);
+	memset(root, 0, PAGE_SIZE);
+	root[XO_KGATE_TEXT >> PAGE_SHIFT] = entry(XO_KREGION_TEXT);
+	root[XO_KGATE_SAVE >> PAGE_SHIFT] = entry(at + XO_KREGION_CPU_SAVE);
+}
+
+/* What the gate restores on this CPU. Preemption off. */
+static void fill_save(u8 *save)
+{
+	struct desc_ptr *gdt = (void *)(save + XO_KSAVE_GDT),
+			*rw = (void *)(save + XO_KSAVE_GDT_RW);
+	u64 tr = 0, gs;
+
+	memset(save, 0, PAGE_SIZE);
+	native_store_gdt(gdt);
+	store_idt((void *)(save + XO_KSAVE_IDT));
+	asm("str %w0" : "=r"(tr));
+	rw->size = gdt->size;
+	rw->address = (unsigned long)get_cpu_gdt_rw(smp_processor_id());
+	*(u64 *)(save + XO_KSAVE_TSS) = rw->address + (tr & ~7ULL);
+	*(u64 *)(save + XO_KSAVE_TR) = tr;
+	rdmsrl(MSR_GS_BASE, gs);
+	*(u64 *)(save + XO_KSAVE_GS) = gs;
+	*(u64 *)(save + XO_KSAVE_CR0) = read_cr0();
+	*(u64 *)(save + XO_KSAVE_CR4) = __read_cr4();
+	*(u64 *)(save + XO_KSAVE_FLAGS) = X86_EFLAGS_FIXED;
+	*(u16 *)(save + XO_KSAVE_XINIT) = 0x37f;
+	*(u32 *)(save + XO_KSAVE_XINIT + 24) = MXCSR_INIT;
+}
+
+/* ------------------------------------------------------------------ binding */
+
+static int make_region(u64 gpa, u32 n)
+{
+	if (region_gpa == gpa && region_cpus >= n)
+		return 0;
+	if (region)
+		return -EAGAIN;
+	if (!n || n > XO_KREGION_CPUS)
+		return -EINVAL;
+	region = memremap(gpa, (u64)XO_KREGION_PAGES(n) << PAGE_SHIFT, MEMREMAP_WB);
+	if (!region)
+		return -ENOMEM;
+	region_gpa = gpa;
+	region_cpus = n;
+	/* The callee's part of this VM may have been here: its jump is not in anybody's way. */
+	if (memcmp(region, xo_kgate_text, 16 + XO_L_kgate_entry))
+		memcpy(region, xo_kgate_text, PAGE_SIZE);
+	return 0;
+}
+
+/* Is there a stub that can be visited? Asked now and then. */
+static bool find_record(struct xo_session *s)
+{
+	struct xo_request req = {
+		.op = XO_REQ_VISIT,
+		.link = s->link->id,
+		.session = s->id,
+		.entry = XO_KGATE_BUILD,
+		.pid = task_tgid_nr(current),
+	};
+	int ret;
+
+	if (s->record)
+		return true;
+	if (s->record_asked && time_before(jiffies, s->record_asked + ASK_AGAIN))
+		return false;
+	s->record_asked = jiffies | 1;
+	ret = xo_request(&req);
+	if (ret)
+		return false;
+	mutex_lock(&lock);
+	ret = make_region(req.save_gpa, req.count);
+	mutex_unlock(&lock);
+	if (!ret)
+		WRITE_ONCE(s->record, req.id);
+	return !ret;
+}
+
+/* Interrupts are off. */
+static int bind(struct visitor_cpu *cpu, u64 record)
+{
+	u64 n = 0, rdx = 0;
+	long ret = xo_vmcall(XO_HC_BIND, record, &n, &rdx, 0);
+
+	if (ret)
+		return ret;
+	if (n >= region_cpus)
+		return -EOPNOTSUPP;
+	fill_tables(n);
+	cpu->cr3 = region_gpa + ((u64)XO_KREGION_CPU(n) << PAGE_SHIFT);
+	cpu->save = page(XO_KREGION_CPU(n) + XO_KREGION_CPU_SAVE);
+	fill_save(cpu->save);
+	cpu->record = record;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ a visit */
+
+static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
+{
+	struct visitor_cpu *cpu;
+	unsigned long flags;
+	u64 status;
+	int ret = 0;
+
+	local_irq_save(flags);
+	cpu = this_cpu_ptr(&cpus);
+	if (cpu->record != record)
+		ret = bind(cpu, record);
+	if (!ret)
+		status = xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value,
+					__read_cr4() & X86_CR4_PCIDE ? BIT_ULL(63) : 0);
+	else
+		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
+	if (status == XO_KGATE_UNBOUND)
+		cpu->record = 0;
+	local_irq_restore(flags);
+	return status;
+}
+
+static void begin(struct xo_session *s, struct xo_call *c, u32 slot, struct completion *done)
+{
+	struct xo_slot *sl = &s->link->slot[slot];
+
+	spin_lock_irq(&xo.lock);
+	sl->seq = xo_next_seq();
+	sl->op = c->op;
+	sl->done = done;
+	sl->ticket = 0;
+	sl->ended = false;
+	spin_unlock_irq(&xo.lock);
+	xo_ring_note(s->link, slot,
+		     0); /* no older call may be found there, should the link be switched */
+}
+
+static void take_back(struct xo_session *s, u32 slot)
+{
+	spin_lock_irq(&xo.lock);
+	s->link->slot[slot].seq = 0;
+	s->link->slot[slot].done = NULL;
+	spin_unlock_irq(&xo.lock);
+}
+
+enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slot,
+				struct completion *done)
+{
+	struct xo_link *l = s->link;
+	u64 status = XO_KGATE_AGAIN, value = 0;
+	u32 tries;
+
+	if (!READ_ONCE(l->kernel) || (c->op != XO_OP_SYSCALL && c->op != XO_OP_PING) ||
+	    s->buffer != XO_NO_SLOT || !find_record(s))
+		return XO_VISIT_NOT;
+	begin(s, c, slot, done);
+	for (tries = 0; tries < TRIES; tries++) {
+		status = visit(s->record, slot, l->slot[slot].seq, &value);
+		if (status != XO_KGATE_AGAIN && status != XO_KGATE_UNBOUND)
+			break;
+	}
+	if (status == XO_KGATE_EVICTED)
+		return XO_VISIT_POSTED;
+	take_back(s, slot);
+	if (status == XO_KGATE_OK && !value) {
+		atomic64_inc(&l->calls);
+		atomic64_inc(&l->visits);
+		return XO_VISIT_DONE;
+	}
+	if (status == XO_KGATE_FAULT)
+		WRITE_ONCE(s->record, 0); /* asked for again, later */
+	return status == XO_KGATE_DOWN ? XO_VISIT_DOWN : XO_VISIT_NOT;
+}
+
+void xo_visit_forget(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) per_cpu(cpus, cpu).record = 0;
+}
+
+void xo_visit_exit(void)
+{
+	if (region)
+		memunmap(region);
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The callee's end of a visit. A stub parks by a hypercall of which KVM is told that it was HLT: so
+ * KVM does all the waiting, as for any halted vCPU, and wakes it for whatever it would wake that
+ * for. When it wakes, its own thread takes it back here, before KVM looks at interrupts: a vCPU
+ * that is visiting comes out first, and a visitor that was evicted goes on where it was.
+ */
+#include "visitor.h"
+#include <linux/kprobes.h>
+#include <asm/debugreg.h>
+#include <asm/vmx.h>
+#include "compat.h"
+
+static u64 visible(unsigned long field, unsigned long mask_field, unsigned long shadow_field)
+{
+	u64 mask = xo_vmread(mask_field);
+
+	return (xo_vmread(field) & ~mask) | (xo_vmread(shadow_field) & mask);
+}
+
+u64 xo_visible_cr0(void)
+{
+	return visible(GUEST_CR0, CR0_GUEST_HOST_MASK, CR0_READ_SHADOW);
+}
+
+u64 xo_visible_cr4(void)
+{
+	return visible(GUEST_CR4, CR4_GUEST_HOST_MASK, CR4_READ_SHADOW);
+}
+
+/* ------------------------------------------------------------------ parking */
+
+static void put(struct xo_record *r, u32 offset, u64 value)
+{
+	WRITE_ONCE(*(u64 *)(r->page + offset), value);
+}
+
+/* From the VMCS: nothing that the stub could have said otherwise. */
+static void note_server(struct xo_record *r, u64 cookie)
+{
+	u64 cr0 = xo_visible_cr0(), cr4 = xo_visible_cr4();
+
+	*(u16 *)(r->page + XO_KREC_GDT) = xo_vmread(GUEST_GDTR_LIMIT);
+	put(r, XO_KREC_GDT + 2, xo_vmread(GUEST_GDTR_BASE));
+	*(u16 *)(r->page + XO_KREC_IDT) = xo_vmread(GUEST_IDTR_LIMIT);
+	put(r, XO_KREC_IDT + 2, xo_vmread(GUEST_IDTR_BASE));
+	put(r, XO_KREC_GS, xo_vmread(GUEST_GS_BASE));
+	put(r, XO_KREC_RSP, xo_vmread(GUEST_RSP));
+	put(r, XO_KREC_CR3, xo_vmread(GUEST_CR3));
+	put(r, XO_KREC_COOKIE, cookie);
+	/* Another CPU than last time, perhaps: whoever is bound has to be looked at again. */
+	if (cr0 != r->server_cr0 || cr4 != r->server_cr4)
+		put(r, XO_KREC_CR4, ~0ULL);
+	r->server_cr0 = cr0;
+	r->server_cr4 = cr4;
+}
+
+int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
+{
+	struct xo_record *r = xo_record_by_id(id);
+	int ret = 1;
+
+	if (!r || r->callee != vm)
+		return -ENOENT;
+	raw_spin_lock(&xo_record_lock);
+	if (r->ended || !READ_ONCE(r->link->kernel) || !READ_ONCE(r->link->up)) {
+		ret = -EHOSTDOWN;
+	} else if (r->state != XO_RUNS) {
+		ret = -EBUSY;
+	} else {
+		note_server(r, cookie);
+		WRITE_ONCE(r->server, vcpu);
+		WRITE_ONCE(r->state, XO_PARKED);
+		r->stat.parks++;
+		smp_store_release((u32 *)(r->page + XO_KREC_PARKED), 1);
+	}
+	raw_spin_unlock(&xo_record_lock);
+	return ret;
+}
+
+/* ------------------------------------------------------------------ taking back */
+
+/* The server's VMCS is loaded, and KVM's caches may be full: both are written. */
+static void load(struct kvm_vcpu *vcpu, const struct xo_visitor *v)
+{
+	unsigned long *avail = (unsigned long *)&vcpu->arch.regs_avail;
+	unsigned long *dirty = (unsigned long *)&vcpu->arch.regs_dirty;
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		vcpu->arch.regs[i] = v->regs[i];
+	vcpu->arch.regs[VCPU_REGS_RIP] = v->rip;
+	__set_bit(VCPU_REGS_RSP, avail);
+	__set_bit(VCPU_REGS_RSP, dirty);
+	__set_bit(VCPU_REGS_RIP, avail);
+	__set_bit(VCPU_REGS_RIP, dirty);
+	xo_vmwrite(GUEST_RFLAGS, v->rflags);
+	__clear_bit(VCPU_EXREG_RFLAGS, avail);
+	xo_vmwrite(GUEST_CR3, v->cr3);
+	vcpu->arch.cr3 = v->cr3;
+	__set_bit(VCPU_EXREG_CR3, avail);
+	__clear_bit(VCPU_EXREG_CR3, dirty);
+	vcpu->arch.cr2 = v->cr2;
+	xo_vmwrite(GUEST_INTERRUPTIBILITY_INFO,
+		   (xo_vmread(GUEST_INTERRUPTIBILITY_INFO) &
+		    ~(u64)(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)) |
+			   v->shadow);
+}
+
+/* Nobody enters any more. True: somebody may be inside, on another processor. */
+static bool shut(struct xo_record *r, struct xo_gate_cpu **cpu, struct kvm_vcpu **visitor,
+		 u64 *entries)
+{
+	unsigned long flags;
+	bool inside = false;
+
+	raw_spin_lock_irqsave(&xo_record_lock, flags);
+	WRITE_ONCE(*(u32 *)(r->page + XO_KREC_PARKED), 0);
+	smp_mb(); /* against xo_visitor_arm() */
+	if (r->state == XO_PARKED && r->bound && READ_ONCE(r->bound->busy)) {
+		*cpu = r->bound;
+		*visitor = r->bound_vcpu;
+		*entries = READ_ONCE(r->bound->entries);
+		inside = true;
+		r->stat.kicks++;
+	}
+	raw_spin_unlock_irqrestore(&xo_record_lock, flags);
+	return inside;
+}
+
+static void take_back(struct xo_record *r, struct kvm_vcpu *vcpu)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&xo_record_lock, flags);
+	if (r->server == vcpu && r->state == XO_EVICTED && !r->dead)
+		load(vcpu, &r->visitor);
+	if (r->server == vcpu) {
+		WRITE_ONCE(r->state, XO_RUNS);
+		r->stat.wakes++;
+	}
+	raw_spin_unlock_irqrestore(&xo_record_lock, flags);
+	/* T1: what visits did to the page tables, this vCPU has not heard of. */
+	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
+}
+
+static void wake(struct kvm_vcpu *vcpu)
+{
+	struct xo_record *r = xo_record_by_server(vcpu);
+	struct kvm_vcpu *visitor;
+	struct xo_gate_cpu *cpu;
+	u64 entries;
+
+	if (!r)
+		return;
+	if (shut(r, &cpu, &visitor, &entries))
+		while (READ_ONCE(cpu->busy) && READ_ONCE(cpu->entries) == entries) {
+			kvm_vcpu_kick(visitor);
+			cpu_relax();
+		}
+	take_back(r, vcpu);
+}
+
+static void notrace woken(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+			  struct ftrace_regs *fregs)
+{
+	struct kvm_vcpu *vcpu = xo_first_arg(fregs);
+
+	if (vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
+		return;
+	rcu_read_lock();
+	wake(vcpu);
+	rcu_read_unlock();
+}
+
+/* ------------------------------------------------------------------ the hook
+ *
+ * From the first link whose system calls go by visits until the module goes. (ftrace_free_filter()
+ * of 6.1 leaves a pointer to what it freed: such a structure is not to be used twice.)
+ */
+
+static struct ftrace_ops ops = { .func = woken, .flags = FTRACE_OPS_FL_PERMANENT };
+static bool hooked;
+
+/* Not exported: found by name. A probe that is never armed tells the address. */
+static void *address_of(const char *name)
+{
+	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
+	void *address;
+
+	if (register_kprobe(&probe))
+		return NULL;
+	address = probe.addr;
+	unregister_kprobe(&probe);
+	return address;
+}
+
+int xo_wake_hook(void)
+{
+	void *function;
+	int error;
+
+	if (hooked)
+		return 0;
+	function = address_of("kvm_apic_accept_events");
+	ops = (struct ftrace_ops){ .func = woken, .flags = FTRACE_OPS_FL_PERMANENT };
+	error = function ? ftrace_set_filter_ip(&ops, (unsigned long)function, 0, 0) : -ENOENT;
+	if (!error)
+		error = register_ftrace_function(&ops);
+	if (error) {
+		pr_err("kvm_apic_accept_events() cannot be hooked (%d): no visitors on this host\n",
+		       error);
+		ftrace_free_filter(&ops);
+	}
+	hooked = !error;
+	return error;
+}
+
+void xo_wake_unhook(void)
+{
+	if (!hooked)
+		return;
+	unregister_ftrace_function(&ops);
+	ftrace_free_filter(&ops);
+	hooked = false;
+}

@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memory of a callee VM, as visitors see it: all of its RAM at its own guest-physical
+ * addresses, write-back, read, write and execute; no devices, no read-only slots, none of our own
+ * slots. What is not there ends in an exit, and the visitor goes on in its server CPU.
+ *
+ * The pages are pinned, so that none can go while it is mapped here (I4). If the VM's process puts
+ * others in their place, the notifier sees it, and nobody enters any more.
+ */
+#include "visitor.h"
+#include <linux/sched/mm.h>
+#include <linux/memcontrol.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include "compat.h"
+
+#define HUGE_PAGES 512
+#define EPT_HUGE   BIT_ULL(7)
+#define EPT_FRAME  GENMASK_ULL(51, 12)
+
+/* ------------------------------------------------------------------ letting go */
+
+static void unpin(u64 leaf, u32 count, struct xo_ram *ram)
+{
+	unpin_user_page_range_dirty_lock(pfn_to_page((leaf & EPT_FRAME) >> PAGE_SHIFT), count,
+					 leaf & XO_EPT_W);
+	ram->pinned -= count;
+}
+
+static void unpin_table(struct xo_ram *ram, u64 *pt)
+{
+	u32 i;
+
+	for (i = 0; i < 512; i++)
+		if (pt[i])
+			unpin(pt[i], 1, ram);
+}
+
+static void unpin_directory(struct xo_ram *ram, u64 *pd)
+{
+	u32 i;
+
+	for (i = 0; i < 512; i++) {
+		if (pd[i] & EPT_HUGE)
+			unpin(pd[i], HUGE_PAGES, ram);
+		else if (pd[i])
+			unpin_table(ram, phys_to_virt(pd[i] & EPT_FRAME));
+		cond_resched();
+	}
+}
+
+static void unpin_all(struct xo_ram *ram)
+{
+	u32 i;
+
+	for (i = 0; i < 512; i++)
+		if (ram->pdpt[i])
+			unpin_directory(ram, phys_to_virt(ram->pdpt[i] & EPT_FRAME));
+	if (ram->accounted && mmget_not_zero(ram->mm)) {
+		account_locked_vm(ram->mm, ram->accounted, false);
+		mmput(ram->mm);
+	}
+}
+
+void xo_ram_free(struct xo_vm *vm)
+{
+	struct xo_ram *ram = vm->ram;
+
+	if (!ram)
+		return;
+	vm->ram = NULL;
+	if (ram->notifier.ops)
+		mmu_notifier_unregister(&ram->notifier, ram->mm);
+	if (ram->pdpt)
+		unpin_all(ram);
+	mmdrop(ram->mm);
+	xo_pages_free(&ram->pages);
+	kfree(ram->piece);
+	kfree(ram);
+}
+
+/* ------------------------------------------------------------------ being told */
+
+static bool is_ours(const struct xo_ram *ram, const struct mmu_notifier_range *range)
+{
+	u32 i;
+
+	for (i = 0; i < ram->pieces; i++)
+		if (range->start < ram->piece[i].hva + (ram->piece[i].npages << PAGE_SHIFT) &&
+		    ram->piece[i].hva < range->end)
+			return true;
+	return false;
+}
+
+/*
+ * Other pages will stand there, perhaps. Nobody enters any more; who is inside goes on, until his
+ * next exit, in memory that stays: it is pinned, and was the VM's own.
+ */
+static int invalidate(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
+{
+	struct xo_ram *ram = container_of(notifier, struct xo_ram, notifier);
+
+	if (range->event == MMU_NOTIFY_PROTECTION_PAGE || range->event == MMU_NOTIFY_SOFT_DIRTY ||
+	    READ_ONCE(ram->revoked) || !is_ours(ram, range))
+		return 0;
+	WRITE_ONCE(ram->revoked, true);
+	xo_visits_revoke(ram->vm);
+	return 0;
+}
+
+static const struct mmu_notifier_ops notifier_ops = {
+	.invalidate_range_start = invalidate,
+};
+
+/* ------------------------------------------------------------------ mapping */
+
+static bool is_huge(struct page **page, u64 gpa)
+{
+	u32 i;
+
+	if (page_to_pfn(page[0]) % HUGE_PAGES || gpa % PMD_SIZE)
+		return false;
+	for (i = 1; i < HUGE_PAGES; i++)
+		if (page_to_pfn(page[i]) != page_to_pfn(page[0]) + i)
+			return false;
+	return true;
+}
+
+static u64 leaf_of(struct page *page)
+{
+	return xo_ept_leaf(page_to_phys(page), XO_EPT_R | XO_EPT_W | XO_EPT_X);
+}
+
+static int map_huge(struct xo_ram *ram, u64 gpa, struct page *page)
+{
+	u64 *entry = &ram->pdpt[xo_level_index(gpa, 2)], *pd;
+
+	if (!*entry) {
+		pd = xo_page_new(&ram->pages);
+		if (!pd)
+			return -ENOMEM;
+		*entry = xo_ept_table(pd);
+	}
+	pd = phys_to_virt(*entry & EPT_FRAME);
+	pd[xo_level_index(gpa, 1)] = leaf_of(page) | EPT_HUGE;
+	ram->big++;
+	return 0;
+}
+
+static int map_pinned(struct xo_ram *ram, u64 gpa, struct page **page, u32 count)
+{
+	u32 i;
+	int error;
+
+	if (count == HUGE_PAGES && is_huge(page, gpa)) {
+		error = map_huge(ram, gpa, page[0]);
+		if (error)
+			unpin_user_pages(page, count);
+		else
+			ram->pinned += count;
+		return error;
+	}
+	for (i = 0; i < count; i++) {
+		error = xo_ept_map(&ram->pages, ram->pdpt, 2, gpa + ((u64)i << PAGE_SHIFT),
+				   leaf_of(page[i]));
+		if (error) {
+			unpin_user_pages(page + i, count - i);
+			return error;
+		}
+		ram->pinned++;
+		ram->small++;
+	}
+	return 0;
+}
+
+/* Up to the next 2 MiB of guest-physical memory. */
+static int map_piece(struct xo_ram *ram, struct page **page, u64 gpa, unsigned long hva, u32 count)
+{
+	long got;
+
+	mmap_read_lock(ram->mm);
+	got = xo_pin_remote(ram->mm, hva, count, page);
+	mmap_read_unlock(ram->mm);
+	if (got != count) {
+		if (got > 0)
+			unpin_user_pages(page, got);
+		return got < 0 ? got : -EFAULT;
+	}
+	return map_pinned(ram, gpa, page, count);
+}
+
+static int map_slot(struct xo_ram *ram, struct page **page, const struct xo_ram_piece *s)
+{
+	u64 n, count;
+	int error;
+
+	for (n = 0; n < s->npages; n += count) {
+		count = min_t(u64, HUGE_PAGES - (s->gfn + n) % HUGE_PAGES, s->npages - n);
+		error = map_piece(ram, page, (s->gfn + n) << PAGE_SHIFT, s->hva + (n << PAGE_SHIFT),
+				  count);
+		if (error)
+			return error;
+		cond_resched();
+	}
+	return 0;
+}
+
+#define PIECES 64
+
+/* The VM's own memory; ours, which is known to be elsewhere, apart. */
+static u32 list_slots(struct kvm *kvm, struct xo_ram_piece *piece)
+{
+	struct kvm_memory_slot *slot;
+	int bucket;
+	u32 n = 0;
+
+	mutex_lock(&kvm->slots_lock);
+	kvm_for_each_memslot(slot, bucket, kvm_memslots(kvm))
+	{
+		if (slot->id >= XO_MEMSLOT_BASE || slot->flags & KVM_MEM_READONLY || n == PIECES)
+			continue;
+		piece[n++] =
+			(struct xo_ram_piece){ slot->base_gfn, slot->npages, slot->userspace_addr };
+	}
+	mutex_unlock(&kvm->slots_lock);
+	return n;
+}
+
+static int map_all(struct xo_ram *ram)
+{
+	struct page **page = kcalloc(HUGE_PAGES, sizeof(*page), GFP_KERNEL);
+	int error;
+	u32 i;
+
+	ram->piece = kcalloc(PIECES, sizeof(*ram->piece), GFP_KERNEL_ACCOUNT);
+	error = ram->piece && page ? 0 : -ENOMEM;
+	if (!error)
+		ram->pieces = list_slots(ram->vm->kvm, ram->piece);
+	for (i = 0; i < ram->pieces && !error; i++)
+		error = map_slot(ram, page, &ram->piece[i]);
+	kfree(page);
+	return error;
+}
+
+/* Charged to the VM: tables and what it had not touched yet. */
+static int build(struct xo_ram *ram)
+{
+	struct mem_cgroup *memcg = get_mem_cgroup_from_mm(ram->mm), *own = set_active_memcg(memcg);
+	int error = -ENOMEM;
+
+	ram->pdpt = xo_page_new(&ram->pages);
+	if (ram->pdpt)
+		error = map_all(ram);
+	set_active_memcg(own);
+	mem_cgroup_put(memcg);
+	if (!error)
+		error = account_locked_vm(ram->mm, ram->pinned, true);
+	if (!error)
+		ram->accounted = ram->pinned;
+	return error;
+}
+
+static enum xo_reason make(struct xo_ram *ram)
+{
+	struct mm_struct *mm = ram->mm;
+	int error;
+
+	if (!mmget_not_zero(mm))
+		return XO_REASON_VM_DYING;
+	error = build(ram);
+	if (!error) {
+		ram->notifier.ops = &notifier_ops;
+		error = mmu_notifier_register(&ram->notifier, mm);
+		if (error)
+			ram->notifier.ops = NULL;
+	}
+	mmput(mm);
+	return error ? XO_REASON_NO_MEMORY : XO_REASON_NONE;
+}
+
+enum xo_reason xo_ram_get(struct xo_vm *vm)
+{
+	struct xo_ram *ram;
+	enum xo_reason reason;
+
+	if (vm->ram)
+		return XO_REASON_NONE;
+	ram = kzalloc(sizeof(*ram), GFP_KERNEL_ACCOUNT);
+	if (!ram)
+		return XO_REASON_NO_MEMORY;
+	INIT_LIST_HEAD(&ram->pages);
+	ram->vm = vm;
+	ram->mm = vm->kvm->mm;
+	mmgrab(ram->mm);
+	vm->ram = ram;
+	reason = make(ram);
+	if (reason) {
+		xo_ram_free(vm);
+		return reason;
+	}
+	pr_info("VM '%s': its memory is mapped for visitors: %llu leaves of 2 MiB, %llu of 4 KiB\n",
+		vm->name, ram->big, ram->small);
+	return XO_REASON_NONE;
+}

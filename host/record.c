@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records: a stub of a session that its caller's vCPUs may visit. Each has an EPT context of its
+ * own: the callee's memory, the link's window, and, where the gate's page tables look for them,
+ * gate text and the record itself.
+ *
+ * Made when the callee's guest module asks; ended by whoever ends the session, the link or one of
+ * the two kernels. A visitor that is inside then is evicted first: what it holds is the callee's.
+ */
+#include "visitor.h"
+#include <linux/rculist.h>
+#include <linux/slab.h>
+#include "kgate_blob.h"
+
+#define RECORDS_PER_LINK XO_SLOTS_PER_LINK
+/* How long a server CPU may take to fetch an evicted visitor when its record goes. */
+#define FETCH_MS	 5000
+
+DEFINE_RAW_SPINLOCK(xo_record_lock);
+static LIST_HEAD(records); /* written under xo_mutex */
+
+struct xo_record *xo_record_by_id(u64 id)
+{
+	struct xo_record *r;
+
+	list_for_each_entry_rcu(r, &records, node, lockdep_is_held(&xo_mutex))
+		if (r->id == id)
+			return r;
+	return NULL;
+}
+
+struct xo_record *xo_record_by_server(const struct kvm_vcpu *vcpu)
+{
+	struct xo_record *r;
+
+	list_for_each_entry_rcu(r, &records, node, lockdep_is_held(&xo_mutex))
+		if (READ_ONCE(r->server) == vcpu && READ_ONCE(r->state) != XO_RUNS)
+			return r;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ its context */
+
+static int map(struct xo_record *r, u64 gpa, const void *page, u64 rights)
+{
+	return xo_ept_map(&r->pages, r->pdpt, 2, gpa,
+			  xo_ept_leaf(virt_to_phys((void *)page), rights));
+}
+
+/* What the gate's page tables of each of the caller's vCPUs lead to. */
+static int map_gate(struct xo_record *r)
+{
+	const struct xo_kgate *k = r->caller->kgate;
+	int error = map(r, xo_kregion(k, XO_KREGION_TEXT), xo_ktext_page, XO_EPT_X);
+	u32 i;
+
+	for (i = 1; i < 4 && !error; i++)
+		error = map(r, xo_kregion(k, XO_KREGION_TABLE + i - 1), k->table[i], XO_EPT_R);
+	for (i = 0; i < k->cpus && !error; i++)
+		error = map(r, xo_kregion(k, XO_KREGION_CPU(i)), k->table[0], XO_EPT_R);
+	return error ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R)
+		     ?: map(r, xo_kregion(r->callee->kgate, XO_KREGION_TEXT), xo_ktext_page,
+			    XO_EPT_X);
+}
+
+static int map_window(struct xo_record *r)
+{
+	const struct xo_memory *window = &r->link->window;
+	u64 gpa = r->link->mapping[XO_CALLEE].gpa;
+	int error = 0;
+	u32 i;
+
+	for (i = 0; i < window->npages && !error; i++)
+		error = map(r, gpa + ((u64)i << PAGE_SHIFT), page_address(window->pages[i]),
+			    XO_EPT_R | XO_EPT_W);
+	return error;
+}
+
+/* Ours must not lie where the callee has memory: those tables are shared. */
+static bool is_apart(const struct xo_record *r)
+{
+	const u64 gpa[] = { r->caller->kgate->mapping.gpa, r->callee->kgate->mapping.gpa,
+			    r->link->mapping[XO_CALLEE].gpa };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(gpa); i++)
+		if (gpa[i] >= 1ULL << 39 || r->callee->ram->pdpt[xo_level_index(gpa[i], 2)])
+			return false;
+	return true;
+}
+
+static int fill(struct xo_record *r)
+{
+	r->root = xo_page_new(&r->pages);
+	r->pdpt = xo_page_new(&r->pages);
+	r->page = (u8 *)xo_page_new(&r->pages);
+	if (!r->root || !r->pdpt || !r->page)
+		return -ENOMEM;
+	if (!is_apart(r))
+		return XO_REASON_NO_GPA;
+	r->root[0] = xo_ept_table(r->pdpt);
+	memcpy(r->pdpt, r->callee->ram->pdpt, PAGE_SIZE);
+	r->eptp = xo_eptp(r->root);
+	if (!xo_eptp_ok(r->eptp))
+		return -ENOMEM;
+	*(u64 *)(r->page + XO_KREC_CR4) = ~0ULL;
+	return map_gate(r) ?: map_window(r);
+}
+
+/* ------------------------------------------------------------------ ends */
+
+/* xo_record_lock is held. Who is inside comes out at his next exit. */
+void xo_record_close(struct xo_record *r)
+{
+	r->ended = true;
+	WRITE_ONCE(*(u32 *)(r->page + XO_KREC_PARKED), 0);
+	if (r->bound)
+		WRITE_ONCE(r->bound->record, NULL);
+	r->bound = NULL;
+}
+
+static bool is_waiting(struct xo_record *r)
+{
+	bool waiting;
+
+	raw_spin_lock_irq(&xo_record_lock);
+	waiting = r->state == XO_EVICTED && !r->dead;
+	raw_spin_unlock_irq(&xo_record_lock);
+	return waiting;
+}
+
+static void end(struct xo_record *r)
+{
+	u32 ms;
+
+	raw_spin_lock_irq(&xo_record_lock);
+	xo_record_close(r);
+	raw_spin_unlock_irq(&xo_record_lock);
+	xo_away_flush();
+	for (ms = 0; is_waiting(r) && ms < FETCH_MS; ms += 2)
+		msleep(2);
+	if (is_waiting(r))
+		pr_notice(
+			"VM '%s' did not run to take a stub back, which is lost: it was paused?\n",
+			r->callee->name);
+	list_del_rcu(&r->node);
+	synchronize_rcu();
+	xo_pages_free(&r->pages);
+	kfree(r);
+}
+
+void xo_visits_link_gone(struct xo_link *link)
+{
+	struct xo_record *r, *next;
+
+	link->kernel = false;
+	list_for_each_entry_safe(r, next, &records, node)
+		if (r->link == link)
+			end(r);
+}
+
+/* Any context; vm->lock is held. */
+void xo_visits_vm_end(struct xo_vm *vm)
+{
+	struct xo_record *r;
+	unsigned long flags;
+
+	rcu_read_lock();
+	raw_spin_lock_irqsave(&xo_record_lock, flags);
+	list_for_each_entry_rcu(r, &records, node) {
+		if (r->caller != vm && r->callee != vm)
+			continue;
+		xo_record_close(r);
+		r->dead |= r->callee == vm;
+	}
+	raw_spin_unlock_irqrestore(&xo_record_lock, flags);
+	rcu_read_unlock();
+}
+
+void xo_visits_revoke(struct xo_vm *callee)
+{
+	struct xo_record *r;
+	unsigned long flags;
+
+	rcu_read_lock();
+	raw_spin_lock_irqsave(&xo_record_lock, flags);
+	list_for_each_entry_rcu(r, &records, node)
+		if (r->callee == callee)
+			xo_record_close(r);
+	raw_spin_unlock_irqrestore(&xo_record_lock, flags);
+	rcu_read_unlock();
+}
+
+void xo_visits_vm_gone(struct xo_vm *vm)
+{
+	struct xo_record *r, *next;
+
+	list_for_each_entry_safe(r, next, &records, node)
+		if (r->caller == vm || r->callee == vm)
+			end(r);
+	xo_ram_free(vm);
+}
+
+/* ------------------------------------------------------------------ requests */
+
+enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee)
+{
+	enum xo_reason reason;
+
+	if (!caller->kvm || !callee->kvm)
+		return XO_REASON_ENGINE;
+	if (xo_wake_hook())
+		return XO_REASON_ENGINE;
+	if (!xo_gate_vm_get(caller) || xo_gate_add_cpus(caller) || !xo_kgate_get(caller) ||
+	    !xo_kgate_get(callee) || xo_kgate_add_cpus(caller))
+		return XO_REASON_NO_MEMORY;
+	reason = xo_ram_get(callee);
+	if (!reason)
+		WRITE_ONCE(caller->gate->active, true);
+	return reason;
+}
+
+static u32 count(const struct xo_link *link)
+{
+	struct xo_record *r;
+	u32 n = 0;
+
+	list_for_each_entry(r, &records, node)
+		n += r->link == link;
+	return n;
+}
+
+int xo_record_add(struct xo_vm *callee, struct xo_request *request)
+{
+	struct xo_link *link = xo_link_find(callee, XO_CALLEE, request->link);
+	struct xo_record *r;
+	int error;
+
+	if (!link || !request->session)
+		return -ENOENT;
+	if (!link->kernel || !link->up || READ_ONCE(callee->ram->revoked))
+		return -EXDEV;
+	if (request->entry != XO_KGATE_BUILD)
+		return XO_REASON_VERSION;
+	if (count(link) >= RECORDS_PER_LINK)
+		return -EDQUOT;
+	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
+	if (!r)
+		return -ENOMEM;
+	INIT_LIST_HEAD(&r->pages);
+	r->id = xo_wid_new();
+	r->session = request->session;
+	r->link = link;
+	r->caller = link->vm[XO_CALLER];
+	r->callee = callee;
+	error = fill(r);
+	if (error) {
+		xo_pages_free(&r->pages);
+		kfree(r);
+		return error;
+	}
+	list_add_tail_rcu(&r->node, &records);
+	request->id = r->id;
+	request->save_gpa = callee->kgate->mapping.gpa;
+	return 0;
+}
+
+int xo_record_del(struct xo_vm *callee, u64 id)
+{
+	struct xo_record *r = xo_record_by_id(id);
+
+	if (!r || r->callee != callee)
+		return -ENOENT;
+	end(r);
+	return 0;
+}
+
+int xo_record_find(struct xo_vm *caller, struct xo_request *request)
+{
+	struct xo_record *r;
+
+	if (request->entry != XO_KGATE_BUILD)
+		return XO_REASON_VERSION;
+	list_for_each_entry(r, &records, node) {
+		if (r->caller != caller || r->link->id != request->link ||
+		    r->session != request->session || r->ended)
+			continue;
+		if (xo_gate_add_cpus(caller) || xo_kgate_add_cpus(caller))
+			return -ENOMEM;
+		request->id = r->id;
+		request->save_gpa = caller->kgate->mapping.gpa;
+		request->count = caller->kgate->cpus;
+		return 0;
+	}
+	return -ENOENT;
+}
+
+/* ------------------------------------------------------------------ lists */
+
+bool xo_record_next(u64 after, struct xo_h_record_info *info)
+{
+	struct xo_record *r, *next = NULL;
+
+	list_for_each_entry(r, &records, node)
+		if (r->id > after && (!next || r->id < next->id))
+			next = r;
+	if (!next)
+		return false;
+	info->id = next->id;
+	info->link = next->link->id;
+	memcpy(info->caller, next->caller->name, sizeof(info->caller));
+	memcpy(info->callee, next->callee->name, sizeof(info->callee));
+	raw_spin_lock_irq(&xo_record_lock);
+	info->state = next->state;
+	info->parks = next->stat.parks;
+	info->wakes = next->stat.wakes;
+	info->kicks = next->stat.kicks;
+	info->evictions = next->stat.evictions;
+	info->again = next->stat.again;
+	info->finished = next->stat.finished;
+	info->faults = next->stat.faults;
+	info->refused = next->stat.refused;
+	memcpy(info->evicted_by, next->stat.evicted_by, sizeof(info->evicted_by));
+	raw_spin_unlock_irq(&xo_record_lock);
+	return true;
+}

@@ -1,0 +1,460 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The caller's end of a visit: binding, and what becomes of an exit in the kernel-world gate or in
+ * a callee's context. Interrupts are off, the vCPU's VMCS is loaded, KVM has not looked at the
+ * exit.
+ *
+ * By where RIP is: in gate text on the way in nothing has happened (AGAIN); on the way out the
+ * result stands; anywhere else a stub's function is under way, and is evicted: its registers wait
+ * for the server CPU, which goes on at that very instruction, and the call is posted as if it had
+ * come over the engine `exit`.
+ */
+#include "visit.h"
+#include "visitor.h"
+#include "kgate_blob.h"
+
+#define KERNEL_CS    0x10
+#define KERNEL_SS    0x18
+#define KERNEL_CS_AR 0xa09b /* 64-bit code, ring 0 */
+#define KERNEL_SS_AR 0xc093
+#define FLAT_LIMIT   0xffffffff
+#define AR_UNUSABLE  0x10000
+#define SHADOW	     (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
+#define SAVE_STACK   0x3f8 /* in the save page; nobody uses it, as interrupts are off */
+#define CR3_ADDRESS  GENMASK_ULL(51, 12)
+#define EXCEPTIONS   (BIT(NM_VECTOR) | BIT(DF_VECTOR))
+
+/* ------------------------------------------------------------------ binding */
+
+static void note_kernel(struct xo_kernel_state *k)
+{
+	k->cr0 = xo_vmread(GUEST_CR0);
+	k->cr4 = xo_vmread(GUEST_CR4);
+	k->gs = xo_vmread(GUEST_GS_BASE);
+	k->gdt = xo_vmread(GUEST_GDTR_BASE);
+	k->gdt_limit = xo_vmread(GUEST_GDTR_LIMIT);
+	k->idt = xo_vmread(GUEST_IDTR_BASE);
+	k->idt_limit = xo_vmread(GUEST_IDTR_LIMIT);
+	k->tr = xo_vmread(GUEST_TR_SELECTOR);
+	k->tr_base = xo_vmread(GUEST_TR_BASE);
+	k->tr_limit = xo_vmread(GUEST_TR_LIMIT);
+	k->tr_ar = xo_vmread(GUEST_TR_AR_BYTES);
+	k->sysenter_cs = xo_vmread(GUEST_SYSENTER_CS);
+	k->sysenter_esp = xo_vmread(GUEST_SYSENTER_ESP);
+	k->sysenter_eip = xo_vmread(GUEST_SYSENTER_EIP);
+}
+
+/* CR4.PSE differs between a VM's first CPU and the others, and means nothing in long mode. */
+static bool alike(const struct kvm_vcpu *vcpu, const struct xo_record *r)
+{
+	const struct kvm_vcpu *server = r->server;
+
+	return !((xo_visible_cr0() ^ r->server_cr0) & ~(u64)X86_CR0_TS) &&
+	       !((xo_visible_cr4() ^ r->server_cr4) & ~(u64)X86_CR4_PSE) &&
+	       vcpu->arch.efer == server->arch.efer && vcpu->arch.xcr0 == server->arch.xcr0 &&
+	       vcpu->arch.pat == server->arch.pat &&
+	       vcpu->arch.l1_tsc_scaling_ratio == server->arch.l1_tsc_scaling_ratio;
+}
+
+/* The clock of the VM that is behind goes forward, all its vCPUs': true when they are alike. */
+static bool clocks_agree(const struct kvm_vcpu *vcpu, struct xo_record *r)
+{
+	s64 mine = vcpu->arch.l1_tsc_offset, theirs = r->server->arch.l1_tsc_offset;
+	struct xo_vm *vm = mine < theirs ? r->caller : r->callee;
+	struct kvm_vcpu *v;
+	unsigned long i;
+
+	if (mine == theirs)
+		return true;
+	vm->tsc_offset = max(mine, theirs);
+	smp_store_release(&vm->tsc_wanted, true);
+	kvm_for_each_vcpu(i, v, vm->kvm) {
+		v->arch.pv.pv_unhalted |= v->arch.mp_state == KVM_MP_STATE_HALTED;
+		kvm_vcpu_wake_up(v);
+	}
+	return false;
+}
+
+/* -EAGAIN: it is another vCPU's, which may be inside just now. */
+static int take_from(struct xo_record *r)
+{
+	struct xo_gate_cpu *cpu = r->bound;
+
+	if (!cpu)
+		return 0;
+	if (READ_ONCE(cpu->record) == r) {
+		WRITE_ONCE(cpu->record, NULL);
+		smp_mb(); /* against xo_visitor_arm() */
+		r->unbound_at = READ_ONCE(cpu->entries);
+	}
+	if (READ_ONCE(cpu->busy) && READ_ONCE(cpu->entries) == r->unbound_at) {
+		kvm_vcpu_kick(r->bound_vcpu);
+		return -EAGAIN;
+	}
+	r->bound = NULL;
+	return 0;
+}
+
+static int bind(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu, struct xo_record *r)
+{
+	int error = 0;
+
+	if (r->ended)
+		return -EHOSTDOWN;
+	if (!r->server)
+		return -EAGAIN;
+	if (!alike(vcpu, r))
+		return -EOPNOTSUPP;
+	if (!clocks_agree(vcpu, r))
+		return -EAGAIN;
+	if (r->bound != cpu)
+		error = take_from(r);
+	if (error)
+		return error;
+	note_kernel(&cpu->kernel);
+	cpu->kernel.cr3 = xo_kregion(r->caller->kgate, XO_KREGION_CPU(vcpu->vcpu_idx));
+	*(u64 *)(r->page + XO_KREC_CR0) = xo_visible_cr0() | X86_CR0_TS;
+	*(u64 *)(r->page + XO_KREC_CR4) = xo_visible_cr4();
+	r->bound = cpu;
+	r->bound_vcpu = vcpu;
+	WRITE_ONCE(cpu->record, r);
+	return 0;
+}
+
+int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id)
+{
+	struct xo_record *r = xo_record_by_id(id);
+	struct xo_gate_vm *gate = READ_ONCE(vm->gate);
+	struct xo_gate_cpu *cpu;
+	int error;
+
+	if (!r || r->caller != vm || !gate)
+		return -ENOENT;
+	cpu = gate->cpu[vcpu->vcpu_idx];
+	if (!cpu || !READ_ONCE(cpu->keptp) || cpu->why)
+		return -EOPNOTSUPP;
+	raw_spin_lock(&xo_record_lock);
+	error = bind(cpu, vcpu, r);
+	raw_spin_unlock(&xo_record_lock);
+	return error;
+}
+
+/* ------------------------------------------------------------------ before an entry, behind an
+ * exit */
+
+void xo_visitor_arm(struct xo_gate_cpu *cpu)
+{
+	struct xo_record *r;
+
+	if (!READ_ONCE(cpu->keptp))
+		return;
+	cpu->entries++;
+	WRITE_ONCE(cpu->busy, true);
+	smp_mb(); /* against who takes the record away */
+	r = READ_ONCE(cpu->record);
+	cpu->current_record = r;
+	cpu->kconst[XO_KVCPU_CALLEE / 8] = r ? r->eptp : 0;
+	cpu->kconst[XO_KVCPU_HOME / 8] = cpu->home;
+	cpu->kconst[XO_KVCPU_GATE / 8] = cpu->list[XO_LIST_GATE / 8];
+	cpu->list[XO_KLIST_KGATE / 8] = cpu->why ? 0 : cpu->keptp;
+	if (!r)
+		return;
+	cpu->bitmap = xo_vmread(EXCEPTION_BITMAP);
+	xo_vmwrite(EXCEPTION_BITMAP, cpu->bitmap | EXCEPTIONS);
+}
+
+void xo_visitor_disarm(struct xo_gate_cpu *cpu)
+{
+	if (!cpu->keptp)
+		return;
+	cpu->list[XO_KLIST_KGATE / 8] = 0;
+	if (cpu->current_record)
+		xo_vmwrite(EXCEPTION_BITMAP, cpu->bitmap);
+}
+
+/* ------------------------------------------------------------------ the caller's state at home */
+
+static void set_tables(const struct xo_kernel_state *k)
+{
+	xo_vmwrite(GUEST_GDTR_BASE, k->gdt);
+	xo_vmwrite(GUEST_GDTR_LIMIT, k->gdt_limit);
+	xo_vmwrite(GUEST_IDTR_BASE, k->idt);
+	xo_vmwrite(GUEST_IDTR_LIMIT, k->idt_limit);
+	xo_vmwrite(GUEST_TR_SELECTOR, k->tr);
+	xo_vmwrite(GUEST_TR_BASE, k->tr_base);
+	xo_vmwrite(GUEST_TR_LIMIT, k->tr_limit);
+	xo_vmwrite(GUEST_TR_AR_BYTES, k->tr_ar);
+	xo_vmwrite(GUEST_LDTR_SELECTOR, 0);
+	xo_vmwrite(GUEST_LDTR_AR_BYTES, AR_UNUSABLE);
+}
+
+static void set_segments(void)
+{
+	xo_vmwrite(GUEST_CS_SELECTOR, KERNEL_CS);
+	xo_vmwrite(GUEST_CS_BASE, 0);
+	xo_vmwrite(GUEST_CS_LIMIT, FLAT_LIMIT);
+	xo_vmwrite(GUEST_CS_AR_BYTES, KERNEL_CS_AR);
+	xo_vmwrite(GUEST_SS_SELECTOR, KERNEL_SS);
+	xo_vmwrite(GUEST_SS_BASE, 0);
+	xo_vmwrite(GUEST_SS_LIMIT, FLAT_LIMIT);
+	xo_vmwrite(GUEST_SS_AR_BYTES, KERNEL_SS_AR);
+}
+
+/* To the gate's first instruction at home. FS base and the user's GS base are its caller's to
+ * restore. */
+static void set_kernel(const struct xo_kernel_state *k)
+{
+	set_tables(k);
+	set_segments();
+	xo_vmwrite(GUEST_SYSENTER_CS, k->sysenter_cs);
+	xo_vmwrite(GUEST_SYSENTER_ESP, k->sysenter_esp);
+	xo_vmwrite(GUEST_SYSENTER_EIP, k->sysenter_eip);
+	xo_vmwrite(GUEST_CR3, k->cr3);
+	xo_vmwrite(GUEST_CR0, k->cr0);
+	xo_vmwrite(GUEST_CR4, k->cr4);
+	xo_vmwrite(GUEST_GS_BASE, k->gs);
+	xo_vmwrite(GUEST_RFLAGS, X86_EFLAGS_FIXED);
+	xo_vmwrite(GUEST_RSP, XO_KGATE_BASE + XO_KGATE_SAVE + SAVE_STACK);
+	xo_vmwrite(GUEST_RIP, XO_KGATE_BASE + XO_L_kgate_home);
+}
+
+static void go_home(struct xo_away *a, u64 status, u64 value)
+{
+	xo_clear_registers(a->vcpu);
+	a->vcpu->arch.regs[VCPU_REGS_RSI] = status;
+	a->vcpu->arch.regs[VCPU_REGS_RDX] = value;
+	set_kernel(&a->cpu->kernel);
+}
+
+/* ------------------------------------------------------------------ evicting */
+
+static void save(struct xo_visitor *v, const struct xo_away *a)
+{
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		v->regs[i] = a->vcpu->arch.regs[i];
+	v->regs[VCPU_REGS_RSP] = xo_vmread(GUEST_RSP);
+	v->rip = a->rip;
+	v->rflags = xo_vmread(GUEST_RFLAGS);
+	v->cr3 = xo_vmread(GUEST_CR3);
+	v->cr2 = a->vcpu->arch.cr2;
+	v->shadow = a->shadow & SHADOW;
+}
+
+/* The visitor asks for it: it goes on behind its hypercall. */
+static bool asks(const struct xo_away *a)
+{
+	return a->reason == EXIT_REASON_VMCALL &&
+	       a->vcpu->arch.regs[VCPU_REGS_RAX] == XO_HC_BASE + XO_HC_EVICT;
+}
+
+/* The call that it makes, by the word of the caller's kernel: if it is none that could be made, it
+ * is that kernel's loss. */
+static int post(struct xo_record *r, const struct xo_away *a)
+{
+	struct xo_kgate *k = r->caller->kgate;
+	const u64 *page =
+		(u64 *)(k->va + ((XO_KREGION_CPU((u64)a->vcpu->vcpu_idx) + XO_KREGION_CPU_SAVE)
+				 << PAGE_SHIFT));
+	u64 slot = READ_ONCE(page[XO_KSAVE_SLOT / 8]), seq = READ_ONCE(page[XO_KSAVE_SEQ / 8]);
+	int error = -EINVAL;
+
+	raw_spin_lock(&r->link->lock);
+	if (slot < XO_SLOTS_PER_LINK)
+		error = xo_call_evicted(r->link, slot, seq);
+	raw_spin_unlock(&r->link->lock);
+	return error;
+}
+
+/* xo_record_lock is held. */
+static u64 evict(struct xo_record *r, struct xo_away *a)
+{
+	/* A kernel that is gone, or one that went to ring 3, which visitors do not. */
+	if (r->dead || r->state != XO_PARKED || !xo_from_ring0()) {
+		xo_record_close(r);
+		return XO_KGATE_DOWN;
+	}
+	save(&r->visitor, a);
+	if (asks(a)) {
+		r->visitor.rip += 3;
+		r->visitor.regs[VCPU_REGS_RAX] = 0;
+	}
+	WRITE_ONCE(*(u32 *)(r->page + XO_KREC_PARKED), 0);
+	WRITE_ONCE(r->state, XO_EVICTED);
+	r->stat.evictions++;
+	r->stat.evicted_by[min_t(u32, a->reason, ARRAY_SIZE(r->stat.evicted_by) - 1)]++;
+	return post(r, a) ? XO_KGATE_DOWN : XO_KGATE_EVICTED;
+}
+
+static void wake_server(struct kvm_vcpu *server)
+{
+	server->arch.pv.pv_unhalted = true;
+	kvm_vcpu_wake_up(server);
+}
+
+static void evict_and_go(struct xo_record *r, struct xo_away *a)
+{
+	u64 status;
+	bool wake;
+
+	raw_spin_lock(&xo_record_lock);
+	status = evict(r, a);
+	wake = r->state == XO_EVICTED;
+	raw_spin_unlock(&xo_record_lock);
+	go_home(a, status, 0);
+	if (wake)
+		wake_server(r->server);
+}
+
+/* ------------------------------------------------------------------ exits while away */
+
+static u64 offset_of(const struct xo_away *a)
+{
+	return a->rip - XO_KGATE_BASE - XO_KGATE_TEXT;
+}
+
+static void count(struct xo_record *r, u64 *counter)
+{
+	if (!r)
+		return;
+	raw_spin_lock(&xo_record_lock);
+	++*counter;
+	raw_spin_unlock(&xo_record_lock);
+}
+
+static void again(struct xo_record *r, struct xo_away *a)
+{
+	count(r, r ? &r->stat.again : NULL);
+	go_home(a, XO_KGATE_AGAIN, 0);
+}
+
+static void finish(struct xo_record *r, struct xo_away *a)
+{
+	const unsigned long *regs = a->vcpu->arch.regs;
+
+	count(r, r ? &r->stat.finished : NULL);
+	go_home(a, (u32)regs[VCPU_REGS_RSI], regs[VCPU_REGS_RDX]);
+}
+
+/* The function has returned, and the status is still to be set. */
+static void done(struct xo_record *r, struct xo_away *a)
+{
+	count(r, &r->stat.finished);
+	go_home(a, XO_KGATE_OK, a->vcpu->arch.regs[VCPU_REGS_RDX]);
+}
+
+static void fault(struct xo_record *r, struct xo_away *a)
+{
+	count(r, r ? &r->stat.faults : NULL);
+	go_home(a, XO_KGATE_FAULT, (u64)a->reason << 32 | (u32)a->rip);
+}
+
+static void from_gate(struct xo_record *r, struct xo_away *a)
+{
+	u64 at = offset_of(a);
+
+	if (a->event && at < XO_L_kgate_leave)
+		again(r, a);
+	else if (a->event && at < XO_L_kgate_home)
+		finish(r, a);
+	else if (a->reason == EXIT_REASON_VMFUNC && at == XO_L_kgate_callee - 3)
+		go_home(a, XO_KGATE_UNBOUND, 0);
+	else
+		fault(r, a);
+}
+
+static void from_callee(struct xo_record *r, struct xo_away *a)
+{
+	u64 at = offset_of(a);
+
+	if (at >= PAGE_SIZE)
+		evict_and_go(r, a);
+	else if (!a->event)
+		fault(r, a);
+	else if (xo_between(at, XO_L_kgate_callee, XO_L_kgate_ret))
+		again(r, a);
+	else if (xo_between(at, XO_L_kgate_absent, XO_L_kgate_bad))
+		go_home(a, XO_KGATE_ABSENT, 0);
+	else if (xo_between(at, XO_L_kgate_ret, XO_L_kgate_leave))
+		done(r, a);
+	else if (xo_between(at, XO_L_kgate_leave, XO_L_kgate_out))
+		finish(r, a);
+	else
+		fault(r, a);
+}
+
+bool xo_visitor_home(struct xo_away *a)
+{
+	struct xo_record *r = a->cpu->current_record;
+
+	if (!a->cpu->kernel.cr3)
+		return false;
+	if (r && a->eptp == r->eptp) {
+		from_callee(r, a);
+		return true;
+	}
+	/* Another's VMFUNC 3 does not find the gate. */
+	if (a->eptp != a->cpu->keptp || a->cr3 != a->cpu->kernel.cr3 || !xo_from_ring0() ||
+	    offset_of(a) >= PAGE_SIZE)
+		return false;
+	from_gate(r, a);
+	return true;
+}
+
+/* ------------------------------------------------------------------ exits at home */
+
+/* KVM does not expect #DF to exit, and the guest is to have it. */
+static bool double_fault(struct xo_away *a)
+{
+	u64 info = xo_vmread(VM_EXIT_INTR_INFO);
+
+	if (a->reason != EXIT_REASON_EXCEPTION_NMI || !a->cpu->current_record ||
+	    (info & INTR_INFO_INTR_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION ||
+	    (info & INTR_INFO_VECTOR_MASK) != DF_VECTOR)
+		return false;
+	kvm_queue_exception_e(a->vcpu, DF_VECTOR, 0);
+	return true;
+}
+
+/*
+ * In the gate's last instructions the callee's tables, or half of them, may still be loaded: the
+ * host does their work and lets them be done again. And a VMFUNC that found no gate ends as one
+ * should.
+ */
+bool xo_visitor_at_home(struct xo_away *a)
+{
+	u64 at = offset_of(a);
+
+	if (!a->cpu->kernel.cr3)
+		return false;
+	if (double_fault(a)) {
+		xo_exit_swallow(a->vcpu);
+		return true;
+	}
+	if (at >= PAGE_SIZE || !xo_from_ring0() ||
+	    (xo_vmread(GUEST_CR3) & CR3_ADDRESS) != a->cpu->kernel.cr3)
+		return false;
+	if (a->reason == EXIT_REASON_VMFUNC && at == XO_L_kgate_in - 3) {
+		go_home(a, XO_KGATE_UNBOUND, 0);
+		xo_exit_swallow(a->vcpu);
+		return true;
+	}
+	if (xo_between(at, XO_L_kgate_home, XO_L_kgate_mine))
+		set_kernel(&a->cpu->kernel);
+	return false;
+}
+
+/* ------------------------------------------------------------------ clocks */
+
+/* Exactly as the guest's own IA32_TSC_ADJUST would, but that it does not see it. */
+void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu)
+{
+	s64 behind = vm->tsc_offset - (s64)vcpu->arch.l1_tsc_offset;
+	s64 adjusted = vcpu->arch.ia32_tsc_adjust_msr;
+
+	if (behind <= 0)
+		return;
+	kvm_set_msr(vcpu, MSR_IA32_TSC_ADJUST, adjusted + behind);
+	vcpu->arch.ia32_tsc_adjust_msr = adjusted;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Kernel worlds on `vmfunc`: visitors. The story: docs/visitors.md. Numbers that gate text knows:
+ * crossover/kgate.h.
+ *
+ *   xo_kgate   what a VM needs to call or be called so: its region, the gate's tables   kgate.c
+ *   xo_ram     the memory of a callee VM as its callers' contexts map it               ram.c
+ *   xo_record  a stub that can be visited: its context, its state                      record.c
+ *
+ * Locks: xo_mutex as everywhere; xo_record_lock (raw) for the state of all records and for which
+ * vCPU is bound to which. It is taken in the hooks; inside it link->lock.
+ */
+#ifndef XO_HOST_VISITOR_H
+#define XO_HOST_VISITOR_H
+
+#include "away.h"
+#include "crossover/kgate.h"
+
+/* ------------------------------------------------------------------ kgate.c */
+
+struct xo_kgate {
+	struct list_head pages;
+	struct xo_memory memory;
+	struct xo_mapping mapping;
+	u8 *va;
+	u64 *table[4]; /* genuine: root, PDPT, PD, PT */
+	u32 cpus;      /* vCPUs that have their pages in the region */
+};
+
+extern u64 *xo_ktext_page;
+int xo_kgate_init(void);
+void xo_kgate_exit(void);
+/* The VM's, made if need be. xo_mutex. NULL: no memory, or no addresses. */
+struct xo_kgate *xo_kgate_get(struct xo_vm *vm);
+void xo_kgate_free(struct xo_vm *vm);
+/* Kernel-world gate contexts of the vCPUs that have none yet. -ENOMEM. */
+int xo_kgate_add_cpus(struct xo_vm *vm);
+static inline u64 xo_kregion(const struct xo_kgate *k, u32 page)
+{
+	return k->mapping.gpa + ((u64)page << PAGE_SHIFT);
+}
+
+/* ------------------------------------------------------------------ ram.c */
+
+struct xo_ram_piece {
+	u64 gfn, npages;
+	unsigned long hva;
+};
+
+struct xo_ram {
+	struct xo_vm *vm;
+	struct xo_ram_piece *piece; /* what is mapped */
+	u32 pieces;
+	u64 accounted; /* pages, as locked memory of its process */
+	struct list_head pages;
+	u64 *pdpt; /* level 2: 512 GiB */
+	u64 pinned, big, small;
+	bool revoked; /* its process changed the memory: nobody enters any more */
+	struct mmu_notifier notifier;
+	struct mm_struct *mm;
+};
+
+/* The callee's, made if need be; pins all of the VM's memory. xo_mutex, sleeps long. */
+enum xo_reason xo_ram_get(struct xo_vm *vm);
+void xo_ram_free(struct xo_vm *vm); /* nobody is inside */
+
+/* ------------------------------------------------------------------ record.c, visitor.c, park.c */
+
+enum xo_record_state {
+	XO_RUNS = 0, /* the stub runs natively, or not at all */
+	XO_PARKED,   /* it stands in XO_HC_PARK; one vCPU may be visiting: only an exit tells */
+	XO_EVICTED,  /* the visitor's registers wait for the server CPU */
+};
+
+/* What moves with a visitor. */
+struct xo_visitor {
+	unsigned long regs[16];
+	u64 rip, rflags, cr3, cr2, shadow;
+};
+
+struct xo_record {
+	struct list_head node; /* of all; RCU */
+	u64 id, session;
+	struct xo_link *link;
+	struct xo_vm *caller, *callee;
+	struct list_head pages;
+	u64 *root, *pdpt;
+	u64 eptp;
+	u8 *page; /* struct xo_kgate_record */
+
+	/* xo_record_lock */
+	enum xo_record_state state;
+	bool ended;		   /* no visit begins any more, nothing parks */
+	bool dead;		   /* the callee's kernel is gone */
+	struct kvm_vcpu *server;   /* where it is parked, or was last */
+	struct xo_gate_cpu *bound; /* who may visit */
+	struct kvm_vcpu *bound_vcpu;
+	u64 unbound_at; /* its entries when that was taken from it */
+	struct xo_visitor visitor;
+	u64 server_cr0, server_cr4; /* as seen by its kernel */
+	u32 slot;		    /* of the call that was evicted last */
+	u64 seq;
+	struct {
+		u64 parks, wakes, kicks, evictions, again, finished, refused, faults;
+		u64 evicted_by[80];
+	} stat;
+};
+
+extern raw_spinlock_t xo_record_lock;
+
+/* The callee's memory is not what was mapped any more. Any context. */
+void xo_visits_revoke(struct xo_vm *callee);
+/* xo_mutex: a link's system calls go by visits from now on, or no more. */
+enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee);
+void xo_visits_link_gone(struct xo_link *link);
+void xo_visits_vm_end(struct xo_vm *vm);  /* any context, vm->lock held */
+void xo_visits_vm_gone(struct xo_vm *vm); /* xo_mutex, sleeps */
+/* Requests; xo_mutex. */
+int xo_record_add(struct xo_vm *callee, struct xo_request *request);
+int xo_record_del(struct xo_vm *callee, u64 id);
+int xo_record_find(struct xo_vm *caller, struct xo_request *request);
+bool xo_record_next(u64 after, struct xo_h_record_info *info);
+
+/* Hypercalls; interrupts off, VMCS loaded. PARK: 1: KVM is to see a HLT. */
+int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie);
+int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id);
+
+/* hooks: before an entry; right behind an exit while away; at home. */
+struct xo_away;
+void xo_visitor_arm(struct xo_gate_cpu *cpu);
+void xo_visitor_disarm(struct xo_gate_cpu *cpu);
+bool xo_visitor_home(struct xo_away *a);    /* true: it was one, and is dealt with */
+bool xo_visitor_at_home(struct xo_away *a); /* likewise, of an exit at home */
+/* A vCPU of a VM whose clock is behind. */
+void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu);
+u64 xo_visible_cr0(void); /* as the guest reads it; VMCS loaded */
+u64 xo_visible_cr4(void);
+struct xo_record *xo_record_by_id(u64 id); /* RCU or xo_mutex */
+struct xo_record *xo_record_by_server(const struct kvm_vcpu *vcpu);
+void xo_record_close(struct xo_record *r); /* xo_record_lock held: no visit begins any more */
+
+/* The hook where a halted vCPU wakes. xo_mutex; the second when no VM is enrolled any more. */
+int xo_wake_hook(void);
+void xo_wake_unhook(void);
+
+#endif
