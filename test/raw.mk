@@ -14,3 +14,11 @@ PAYLOAD_TEST += $(SVC)
 $(SVC): test/lab/src/xo_svc.c $(B)/lib/libcrossover.a include/crossover/crossover.h test/raw.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fno-stack-protector -static -pthread -o $@ $< $(B)/lib/libcrossover.a
+
+# xo_visitor: system calls by visits.
+VISITOR := $(B)/test/xo_visitor
+PAYLOAD_TEST += $(VISITOR)
+
+$(VISITOR): test/lab/src/xo_visitor.c include/crossover/abi.h include/crossover/mark.h test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -static -o $@ $<

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xo_visitor: system calls by visits, counted and disturbed.
+ *
+ *	xo_visitor calls CALLEE NR N WANT     in the caller: N calls; how many were by visits, their
+ *	                                      counts, and all exits meanwhile
+ *	xo_visitor forced CALLEE NR WANT AGAIN  an exit before each instruction away; AGAIN: and
+ *another so many instructions later (0: none) xo_visitor until CALLEE NR WANT S     calls for S
+ *seconds, whatever becomes of them xo_visitor visits                     in either: visits of each
+ *link, as counted there xo_visitor records                    in the host: records and their
+ *counters
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+#include <crossover/abi.h>
+#include <crossover/mark.h>
+
+#define DIE(...) (fprintf(stderr, "xo_visitor: " __VA_ARGS__), fputc('\n', stderr), exit(1))
+
+static int open_device(void)
+{
+	int fd = open("/dev/crossover", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		DIE("/dev/crossover: %m");
+	return fd;
+}
+
+static int try_session(const char *callee)
+{
+	struct xo_g_connect c = { .revision = XO_ABI_REVISION, .umask = 022 };
+	int fd = open_device();
+
+	strncpy(c.callee, callee, sizeof(c.callee) - 1);
+	if (!ioctl(fd, XO_G_CONNECT, &c))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int session(const char *callee)
+{
+	int fd = try_session(callee);
+
+	if (fd < 0)
+		DIE("XO_G_CONNECT to %s: %m", callee);
+	return fd;
+}
+
+static int call(int fd, uint32_t nr, int64_t *result)
+{
+	struct xo_g_call c = { .op = XO_OP_SYSCALL, .nr = nr };
+
+	if (ioctl(fd, XO_G_CALL, &c))
+		return -errno;
+	*result = c.result;
+	return 0;
+}
+
+static void must(int fd, uint32_t nr, int64_t want)
+{
+	int64_t result = 0;
+	int err = call(fd, nr, &result);
+
+	if (err)
+		DIE("call %u: %s", nr, strerror(-err));
+	if (result != want)
+		DIE("call %u: result %lld, not %lld", nr, (long long)result, (long long)want);
+}
+
+/* What visits need: slots bound by a first call over exit, a stub that has parked. */
+static void warm_up(int fd, uint32_t nr, int64_t want)
+{
+	for (int i = 0; i < 20; i++) {
+		must(fd, nr, want);
+		usleep(50000);
+	}
+}
+
+static void print_exits(const struct xo_counts *n)
+{
+	for (int i = 0; i < XO_COUNT_EXITS; i++)
+		if (n->vcpu_exit[i])
+			printf(" exit_%d=%lu", i, n->vcpu_exit[i]);
+}
+
+/* The best of all calls, counted one by one; then all of them together. */
+static void calls(const char *callee, uint32_t nr, unsigned long n, int64_t want)
+{
+	static struct xo_counts all, one;
+	struct xo_count_set best = { .instructions = ~0ULL };
+
+	int fd = session(callee);
+
+	warm_up(fd, nr, want);
+	for (unsigned long i = 0; i < 200; i++) {
+		int64_t result = 0;
+
+		xo_mark_begin(1);
+		call(fd, nr, &result);
+		xo_mark_end(1);
+		xo_mark_read(1, &one);
+
+		if (one.valid && one.own.away_instructions && !one.own.exits &&
+		    one.own.instructions < best.instructions)
+			best = one.own;
+	}
+	xo_mark_begin(0);
+	for (unsigned long i = 0; i < n; i++)
+		must(fd, nr, want);
+	xo_mark_end(0);
+	xo_mark_read(0, &all);
+	printf("best instructions=%lu away=%lu vmfuncs=%lu cr3_loads=%lu exits=%lu\n",
+	       best.instructions, best.away_instructions, best.vmfuncs, best.cr3_loads, best.exits);
+	printf("all calls=%lu instructions=%lu away=%lu vmfuncs=%lu", n, all.own.instructions,
+	       all.own.away_instructions, all.own.vmfuncs);
+	print_exits(&all);
+	putchar('\n');
+}
+
+static void forced(const char *callee, uint32_t nr, int64_t want, uint64_t again)
+{
+	unsigned long fired = 0, second = 0, none = 0;
+	int fd = session(callee);
+	uint64_t k, last = 0;
+
+	warm_up(fd, nr, want);
+	for (k = 1; none < 50 && k < 20000; k++) {
+		struct xo_forced f = { 0 };
+		int tries;
+
+		for (tries = 0; tries < 50; tries++) {
+			xo_mark_force(k, again);
+			must(fd, nr, want);
+			xo_mark_forced(&f);
+			if (!f.valid)
+				DIE("nobody forces exits here");
+			if (f.fired || f.away)
+				break;
+			usleep(1000); /* it went by exit */
+		}
+		if (getenv("XO_TRACE"))
+			printf("k=%lu fired=%u rip=%lx eptp=%lx tries=%d\n", k, f.fired,
+			       f.at[0].rip, f.at[0].eptp, tries);
+		if (f.fired) {
+			fired++;
+			last = k;
+			none = 0;
+		} else {
+			none++;
+		}
+		second += f.fired > 1;
+	}
+	printf("forced nr=%u fired=%lu twice=%lu last=%lu\n", nr, fired, second, last);
+}
+
+static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	unsigned long right = 0, wrong = 0, failed = 0, sessions = 0;
+	int64_t result = 0;
+	int fd = -1, err;
+
+	while (time(NULL) < end) {
+		if (fd < 0) {
+			fd = try_session(callee);
+			if (fd < 0) {
+				usleep(20000);
+				continue;
+			}
+			sessions++;
+		}
+		err = call(fd, nr, &result);
+		if (err) {
+			failed++;
+			if (err != -EHOSTDOWN)
+				DIE("call %u: %s", nr, strerror(-err));
+			close(fd);
+			fd = -1;
+		} else if (want >= 0 ? result == want : result > 0) {
+			right++;
+		} else {
+			wrong++;
+		}
+	}
+	printf("until sessions=%lu right=%lu wrong=%lu hostdown=%lu\n", sessions, right, wrong,
+	       failed);
+	if (wrong)
+		exit(1);
+}
+
+static void visits(void)
+{
+	struct xo_g_link_info l = { .revision = XO_ABI_REVISION };
+	int fd = open_device();
+
+	while (!ioctl(fd, XO_G_LINK_INFO, &l)) {
+		printf("%llu\n", (unsigned long long)l.visits);
+		l.after = l.id;
+	}
+	if (errno != ENOENT)
+		DIE("XO_G_LINK_INFO: %m");
+}
+
+static void records(void)
+{
+	struct xo_h_record_info r = { .revision = XO_ABI_REVISION };
+	int fd = open_device();
+
+	while (!ioctl(fd, XO_H_RECORD_INFO, &r)) {
+		printf("record %llu state=%u parks=%llu wakes=%llu kicks=%llu evictions=%llu "
+		       "again=%llu finished=%llu faults=%llu",
+		       (unsigned long long)r.id, r.state, (unsigned long long)r.parks,
+		       (unsigned long long)r.wakes, (unsigned long long)r.kicks,
+		       (unsigned long long)r.evictions, (unsigned long long)r.again,
+		       (unsigned long long)r.finished, (unsigned long long)r.faults);
+		for (int i = 0; i < 80; i++)
+			if (r.evicted_by[i])
+				printf(" by_%d=%llu", i, (unsigned long long)r.evicted_by[i]);
+		putchar('\n');
+		r.after = r.id;
+	}
+	if (errno != ENOENT)
+		DIE("XO_H_RECORD_INFO: %m");
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 6 && !strcmp(argv[1], "calls"))
+		calls(argv[2], atoi(argv[3]), strtoul(argv[4], NULL, 10), atoll(argv[5]));
+	else if (argc == 6 && !strcmp(argv[1], "forced"))
+		forced(argv[2], atoi(argv[3]), atoll(argv[4]), strtoul(argv[5], NULL, 10));
+	else if (argc == 6 && !strcmp(argv[1], "until"))
+		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
+	else if (argc == 2 && !strcmp(argv[1], "visits"))
+		visits();
+	else if (argc == 2 && !strcmp(argv[1], "records"))
+		records();
+	else
+		DIE("see the top of xo_visitor.c");
+	return 0;
+}
