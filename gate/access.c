@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Where the memory operands of gate text lead, in the gate context. */
+#include "gate/kcontext.h"
 #include "gate/state.h"
 
 /*
@@ -8,6 +9,8 @@
  * first, which is gate text, or what lies before it, where nothing is.
  */
 _Static_assert(XO_GATE_BASE % 0x100000000 == 0 && XO_GATE_TEXT == 0, "see above");
+_Static_assert(XO_KGATE_BASE % 0x100000000 == 0 && XO_KGATE_TEXT == 0, "see above");
+_Static_assert(XO_KLIST_HOME == XO_LIST_HOME && XO_KLIST_CALLEE == XO_LIST_SVC, "in_list()");
 _Static_assert(XO_GATE_CONNS *XO_GATE_CONN_SIZE < 0xffffff00, "see above");
 
 static bool beside_4g(const struct state *s, const ZydisDecodedOperand *op)
@@ -37,6 +40,34 @@ static enum place in_list(int64_t at, int64_t size)
 	return at + size <= XO_PAGE ? LIST_OTHER : ANYWHERE;
 }
 
+/* The window of the kernel worlds' gate: gate/kcontext.h. Its tables have 2 MiB present. */
+static enum place kernel_place(int64_t at, int64_t size, bool write)
+{
+	int64_t page = at & ~(int64_t)(XO_PAGE - 1), in = at - page;
+
+	if (at < 0 || at + size > XO_KGATE_SPAN || in + size > XO_PAGE)
+		return ANYWHERE;
+	if (!(xo_kgate_rights(at) & (write ? XO_MAP_W : XO_MAP_R)))
+		return EXITS;
+	if (page == XO_KGATE_LIST) {
+		if (in >= XO_KLIST_GATE && in + size <= XO_KLIST_GATE + 8)
+			return LIST_ENTRY_GATE;
+		return in_list(in, size);
+	}
+	if (page != XO_KGATE_VCPU || size != 8)
+		return LIST_OTHER;
+	switch (in) {
+	case XO_KVCPU_CALLEE:
+		return SLOT_CONST;
+	case XO_KVCPU_HOME:
+		return VCPU_CONST;
+	case XO_KVCPU_GATE:
+		return GATE_CONST;
+	default:
+		return LIST_OTHER;
+	}
+}
+
 enum place access_place(const struct state *s, const struct decoded *d,
 			const ZydisDecodedOperand *op, bool write)
 {
@@ -50,6 +81,8 @@ enum place access_place(const struct state *s, const struct decoded *d,
 	    op->mem.segment == ZYDIS_REGISTER_FS || op->mem.segment == ZYDIS_REGISTER_GS || !size)
 		return ANYWHERE;
 	at = XO_GATE_TEXT + s->at + d->in.length + op->mem.disp.value;
+	if (d->kernel)
+		return kernel_place(at, size, write);
 	if (at < 0 || at + size > XO_GATE_SLOT_SIZE)
 		return ANYWHERE;
 	page = at & ~(int64_t)(XO_PAGE - 1);

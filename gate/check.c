@@ -62,10 +62,14 @@ static bool has_all(const struct state *s, uint8_t facts)
 	return (s->facts & facts) == facts;
 }
 
-static const char *missing(const struct state *s)
+static const char *missing(const struct state *s, bool kernel)
 {
-	if (has_all(s, SVC_IS_CONST | HOME_IS_ZERO))
+	if (has_all(s, SVC_IS_CONST | HOME_IS_ZERO) && !kernel)
 		return "the caller's ring was not tested (CS)";
+	if (has_all(s, SVC_IS_CONST | HOME_IS_ZERO))
+		return "entry 1 was not found to be zero";
+	if (has_all(s, HOME_IS_CONST | SVC_IS_ZERO))
+		return "entry 1 was not compared with the vCPU's constant";
 	if (s->facts & SVC_IS_CONST)
 		return "entry 0 was not found to be zero";
 	if (s->facts & HOME_IS_ZERO)
@@ -79,20 +83,23 @@ static const char *missing(const struct state *s)
 
 static void at_vmfunc(struct explorer *e, const struct state *s)
 {
+	uint8_t out = e->c->kernel ? KERNEL_TO_CALLEE : TO_SERVICE;
+	uint8_t home = e->c->kernel ? KERNEL_TO_HOME : TO_HOME;
+
 	e->c->paths++;
 	if (s->list == POISONED)
 		wrong(e, s,
 		      "VMFUNC is reached although any entry of the EPTP list may have been written "
 		      "at 0x%03x, by a store whose address the gate does not fix",
 		      s->store);
-	else if (s->list == DIRTY && !has_all(s, TO_SERVICE) && !has_all(s, TO_HOME))
+	else if (s->list == DIRTY && !has_all(s, out) && !has_all(s, home))
 		wrong(e, s,
 		      "VMFUNC is reached with an unverified EPTP list: behind the store at 0x%03x "
 		      "%s",
-		      s->store, missing(s));
+		      s->store, missing(s, e->c->kernel));
 	if (s->list == DIRTY) {
-		e->c->to_service |= has_all(s, TO_SERVICE);
-		e->c->home |= has_all(s, TO_HOME);
+		e->c->to_service |= has_all(s, out);
+		e->c->home |= has_all(s, home);
 	}
 }
 
@@ -137,8 +144,12 @@ static void branch(struct explorer *e, struct state *s, const struct decoded *d)
 	reach(e, &next);
 }
 
-/* Instructions that no byte of gate text may begin: they change where code or tables are. */
-static const char *forbidden(const struct decoded *d)
+/*
+ * Instructions that no byte of gate text may begin: they change where code or tables are. Those of
+ * the second switch are let pass in ring 0's gate, as long as nothing was written: who arrives
+ * there can have executed them before.
+ */
+static const char *forbidden(const struct decoded *d, bool clean)
 {
 	switch (d->in.meta.category) {
 	case ZYDIS_CATEGORY_SYSCALL:
@@ -163,6 +174,12 @@ static const char *forbidden(const struct decoded *d)
 	case ZYDIS_MNEMONIC_LFS:
 	case ZYDIS_MNEMONIC_LGS:
 		return "loads a segment, and so may write the accessed bit of a descriptor";
+	default:
+		break;
+	}
+	if (d->kernel && clean)
+		return NULL;
+	switch (d->in.mnemonic) {
 	case ZYDIS_MNEMONIC_WRMSR:
 	case ZYDIS_MNEMONIC_LIDT:
 	case ZYDIS_MNEMONIC_LGDT:
@@ -270,7 +287,7 @@ static bool memory(struct explorer *e, struct state *s, const struct decoded *d,
 	}
 	if (!write)
 		return true;
-	if (place == LIST_ENTRY_HOME || place == LIST_ENTRY_SVC) {
+	if (place == LIST_ENTRY_HOME || place == LIST_ENTRY_SVC || place == LIST_ENTRY_GATE) {
 		e->c->stores += !e->store[s->at];
 		e->store[s->at] = true;
 		state_stored(s, DIRTY);
@@ -294,7 +311,7 @@ static bool operands(struct explorer *e, struct state *s, const struct decoded *
 
 static void step(struct explorer *e, struct state s, const struct decoded *d)
 {
-	const char *why = forbidden(d);
+	const char *why = forbidden(d, s.list == CLEAN);
 	struct state before;
 
 	if (why) {
@@ -333,6 +350,9 @@ static void step(struct explorer *e, struct state s, const struct decoded *d)
 		e->c->paths++;
 		return;
 	}
+	/* The busy bit of a descriptor, wherever the arriving's GDT is. */
+	if (d->in.mnemonic == ZYDIS_MNEMONIC_LTR)
+		state_stored(&s, POISONED);
 	/* Loads are of the list as it was; what they tell of it ends with the store. */
 	state_step(&before, d);
 	if (s.store != before.store || s.list != before.list || s.near != before.near) {
@@ -357,6 +377,7 @@ static void visit(struct explorer *e, const struct state *s)
 	struct decoded d;
 
 	memset(&d, 0, sizeof(d));
+	d.kernel = e->c->kernel;
 	if (ZYAN_FAILED(ZydisDecoderDecodeFull(&e->decoder, e->text + s->at, XO_PAGE - s->at, &d.in,
 					       d.op))) {
 		e->c->paths++; /* invalid opcode: intercepted; or cut off by the page's end */

@@ -16,6 +16,7 @@
 /* What is found wrong is printed to `out` (may be NULL), a sentence a line. */
 struct xo_gate_check {
 	FILE *out;
+	bool kernel; /* in: the text is that of the kernel worlds' gate */
 	unsigned int wrong;
 	/* counts */
 	unsigned int offsets;  /* bytes that exploration began at */

@@ -28,14 +28,17 @@ $(GATE)/%.elf: $(GATE)/gate.o $(GATE)/rt_%.o $(GATE)/gate.lds
 $(GATE)/text.bin: $(GATE)/gpr.elf
 	objcopy -O binary -j .gate $< $@
 
+$(GATE)/ktext.bin: $(GATE)/kgate.elf
+	objcopy -O binary -j .kgate $< $@
+
 $(GATE)/%.bin: $(GATE)/%.elf
 	objcopy -O binary -j .rt $< $@
 
 # The checker. Without its consent there is no header, and so no module.
 CHECK_SRC  := $(filter-out gate/check_main.c,$(wildcard gate/*.c))
-GATE_PAGES := $(addprefix $(GATE)/,text.bin gpr.bin vector.bin)
+GATE_PAGES := $(addprefix $(GATE)/,text.bin gpr.bin vector.bin ktext.bin)
 
-$(GATE)/gate-check: $(wildcard gate/*.[ch]) include/crossover/gate.h
+$(GATE)/gate-check: $(wildcard gate/*.[ch]) include/crossover/gate.h include/crossover/kgate.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -I. -o $@ gate/check_main.c $(CHECK_SRC) -lZydis
 
@@ -48,7 +51,7 @@ $(GATE)/gate_context.h: gate/context.h
 	@cp $< $@
 
 # The kernel worlds' gate.
-$(GATE)/kgate.o: gate/kgate.S gate/klayout.h include/crossover/kgate.h gate/gate.mk
+$(GATE)/kgate.o $(GATE)/kruntime.o: $(GATE)/%.o: gate/%.S gate/klayout.h include/crossover/kgate.h gate/gate.mk
 	@mkdir -p $(@D)
 	$(CC) -Iinclude -c -o $@ $<
 
@@ -56,8 +59,8 @@ $(GATE)/kgate.lds: gate/kgate.lds include/crossover/kgate.h
 	@mkdir -p $(@D)
 	$(CC) -E -P -x c -D__ASSEMBLER__ -Iinclude -o $@ $<
 
-$(GATE)/kgate.elf: $(GATE)/kgate.o $(GATE)/kgate.lds
-	$(LD) -T $(GATE)/kgate.lds -o $@ $(GATE)/kgate.o
+$(GATE)/kgate.elf: $(GATE)/kgate.o $(GATE)/kruntime.o $(GATE)/kgate.lds
+	$(LD) -T $(GATE)/kgate.lds -o $@ $(GATE)/kgate.o $(GATE)/kruntime.o
 
 $(GATE)/kgate_blob.h: $(GATE)/kgate.elf gate/kblob.sh
 	gate/kblob.sh $(GATE)/kgate.elf >$@.new

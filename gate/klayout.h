@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What kgate.S calls the fields of the pages around it, relative to the gate text. */
+/* What kgate.S and kruntime.S call the fields of the pages around it, relative to the gate text. */
 #ifndef XO_GATE_KLAYOUT_H
 #define XO_GATE_KLAYOUT_H
 
@@ -18,6 +18,14 @@
 	.set	\name, \value
 	.endm
 
+#define XO_KRT_ENTER	0x100	/* offsets in their pages */
+#define XO_KHOME_ENTER	0x100
+/* In gate text. So that no displacement is a bad instruction; gate-check tells. */
+#ifndef XO_KGATE_LEAVE
+#define XO_KGATE_ENTRY	0x15
+#define XO_KGATE_LEAVE	0x85
+#endif
+
 	.macro	KWINDOW text:req
 	FIELD	list_home, \text + XO_KGATE_LIST + XO_KLIST_HOME
 	FIELD	list_gate, \text + XO_KGATE_LIST + XO_KLIST_GATE
@@ -35,16 +43,19 @@
 	FIELD	rec_cookie, \text + XO_KGATE_RECORD + XO_KREC_COOKIE
 	FIELD	rec_cr0, \text + XO_KGATE_RECORD + XO_KREC_CR0
 	FIELD	rec_cr3, \text + XO_KGATE_RECORD + XO_KREC_CR3
-	FIELD	save_rsp, \text + XO_KGATE_SAVE + XO_KSAVE_RSP
-	FIELD	save_gs, \text + XO_KGATE_SAVE + XO_KSAVE_GS
-	FIELD	save_cr0, \text + XO_KGATE_SAVE + XO_KSAVE_CR0
-	FIELD	save_cr4, \text + XO_KGATE_SAVE + XO_KSAVE_CR4
-	FIELD	save_tss, \text + XO_KGATE_SAVE + XO_KSAVE_TSS
-	FIELD	save_tr, \text + XO_KGATE_SAVE + XO_KSAVE_TR
-	FIELD	save_flags, \text + XO_KGATE_SAVE + XO_KSAVE_FLAGS
-	FIELD	save_gdt, \text + XO_KGATE_SAVE + XO_KSAVE_GDT
-	FIELD	save_idt, \text + XO_KGATE_SAVE + XO_KSAVE_IDT
-	FIELD	save_gdt_rw, \text + XO_KGATE_SAVE + XO_KSAVE_GDT_RW
+	.endm
+
+	.macro	KSAVE text:req
+	FIELD	hsave_rsp, \text + XO_KGATE_SAVE + XO_KSAVE_RSP
+	FIELD	hsave_gs, \text + XO_KGATE_SAVE + XO_KSAVE_GS
+	FIELD	hsave_cr0, \text + XO_KGATE_SAVE + XO_KSAVE_CR0
+	FIELD	hsave_cr4, \text + XO_KGATE_SAVE + XO_KSAVE_CR4
+	FIELD	hsave_tss, \text + XO_KGATE_SAVE + XO_KSAVE_TSS
+	FIELD	hsave_tr, \text + XO_KGATE_SAVE + XO_KSAVE_TR
+	FIELD	hsave_flags, \text + XO_KGATE_SAVE + XO_KSAVE_FLAGS
+	FIELD	hsave_gdt, \text + XO_KGATE_SAVE + XO_KSAVE_GDT
+	FIELD	hsave_idt, \text + XO_KGATE_SAVE + XO_KSAVE_IDT
+	FIELD	hsave_gdt_rw, \text + XO_KGATE_SAVE + XO_KSAVE_GDT_RW
 	.endm
 
 #endif

@@ -19,6 +19,8 @@ static uint8_t if_zero(struct value v)
 		return SVC_IS_ZERO;
 	case LIST_HOME:
 		return HOME_IS_ZERO;
+	case LIST_GATE:
+		return GATE_IS_ZERO;
 	case TELLS:
 		return v.facts;
 	}
@@ -39,6 +41,9 @@ static uint8_t if_equal(struct value a, struct value b)
 	if ((a.kind == CONST_HOME && b.kind == LIST_HOME) ||
 	    (a.kind == LIST_HOME && b.kind == CONST_HOME))
 		return HOME_IS_CONST;
+	if ((a.kind == CONST_GATE && b.kind == LIST_GATE) ||
+	    (a.kind == LIST_GATE && b.kind == CONST_GATE))
+		return GATE_IS_CONST;
 	if (a.kind == IS_ZERO)
 		return if_zero(b);
 	if (b.kind == IS_ZERO)
@@ -60,6 +65,10 @@ static struct value load(const struct state *s, const struct decoded *d,
 		return (struct value){ CONST_SVC, 0 };
 	case VCPU_CONST:
 		return (struct value){ CONST_HOME, 0 };
+	case GATE_CONST:
+		return (struct value){ CONST_GATE, 0 };
+	case LIST_ENTRY_GATE:
+		return (struct value){ LIST_GATE, 0 };
 	default:
 		return (struct value){ UNKNOWN, 0 };
 	}
@@ -137,7 +146,7 @@ void state_stored(struct state *s, enum list how)
 	for (int i = 0; i < 16; i++) {
 		struct value *v = &s->reg[i];
 
-		if (v->kind == LIST_SVC || v->kind == LIST_HOME)
+		if (v->kind == LIST_SVC || v->kind == LIST_HOME || v->kind == LIST_GATE)
 			*v = (struct value){ UNKNOWN, 0 };
 		if (v->kind == TELLS)
 			*v = tells(v->facts & FROM_RING_3);

@@ -14,9 +14,12 @@ enum {
 	HOME_IS_CONST = 4,
 	SVC_IS_ZERO = 8,
 	FROM_RING_3 = 16,
-	OF_THE_LIST = SVC_IS_CONST | HOME_IS_ZERO | HOME_IS_CONST | SVC_IS_ZERO,
+	GATE_IS_ZERO = 32, /* the kernel worlds' gate: list entry 1, and so on */
+	GATE_IS_CONST = 64,
 	TO_SERVICE = SVC_IS_CONST | HOME_IS_ZERO | FROM_RING_3,
 	TO_HOME = HOME_IS_CONST | SVC_IS_ZERO,
+	KERNEL_TO_CALLEE = SVC_IS_CONST | HOME_IS_ZERO | GATE_IS_ZERO,
+	KERNEL_TO_HOME = HOME_IS_CONST | GATE_IS_CONST | SVC_IS_ZERO,
 };
 
 /* What a register or a memory operand holds. */
@@ -26,6 +29,8 @@ enum kind {
 	LOW_ZERO,  /* bits 31:0, as VMFUNC's leaf in RAX */
 	CONST_SVC, /* the constants of the pages, which nobody changes */
 	CONST_HOME,
+	CONST_GATE,
+	LIST_GATE,
 	LIST_SVC, /* list entries as they are now */
 	LIST_HOME,
 	SELECTOR, /* CS */
@@ -40,7 +45,7 @@ struct value {
 
 enum list {
 	CLEAN,	  /* as the host or a verified gate left it */
-	DIRTY,	  /* entries 0 or 2 were written */
+	DIRTY,	  /* entries that gate text verifies were written */
 	POISONED, /* any byte may have been written */
 };
 
@@ -57,6 +62,7 @@ struct state {
 struct decoded {
 	ZydisDecodedInstruction in;
 	ZydisDecodedOperand op[ZYDIS_MAX_OPERAND_COUNT];
+	bool kernel; /* of the kernel worlds' gate */
 };
 
 /* Where a memory operand leads. */
@@ -64,9 +70,11 @@ enum place {
 	ANYWHERE, /* a register says */
 	LIST_ENTRY_HOME,
 	LIST_ENTRY_SVC,
-	LIST_OTHER, /* mapped, known, and none of the above */
+	LIST_ENTRY_GATE, /* which the kernel worlds' gate disarms too */
+	LIST_OTHER,	 /* mapped, known, and none of the above */
 	SLOT_CONST,
 	VCPU_CONST,
+	GATE_CONST,
 	EXITS, /* the EPT does not allow it */
 };
 

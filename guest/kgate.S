@@ -13,7 +13,7 @@
 
 #define XO_ENTRY (XO_KGATE_BASE + XO_L_kgate_entry)
 #define XO_PARK	 0x584f000a /* XO_HC_BASE + XO_HC_PARK */
-#define XO_RET	 (XO_KGATE_BASE + XO_L_kgate_ret)
+#define XO_RET	 (XO_KGATE_BASE + XO_KGATE_RT + XO_L_krt_ret)
 
 /*
  * u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value, u64 keep)
@@ -123,7 +123,7 @@ xo_visit_landing:
 	jmp	rax
 	int3
 
-/* And where kgate_ret leads at home: it was evicted. */
+/* And where krt_ret leads at home: it was evicted. */
 	.globl	xo_visit_native
 xo_visit_native:
 	sti

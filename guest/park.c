@@ -64,14 +64,14 @@ static void free_window(void)
 	memset(&window, 0, sizeof(window));
 }
 
-/* The guest's own copy of the text page: only who runs natively is ever there. */
+/* The guest's own page in the runtime's place: only who runs natively is ever there. */
 static int fill_text(u64 region)
 {
-	window.text = memremap(region, PAGE_SIZE, MEMREMAP_WB);
+	window.text = memremap(region + (XO_KREGION_RT << PAGE_SHIFT), PAGE_SIZE, MEMREMAP_WB);
 	if (!window.text)
 		return -ENOMEM;
-	memcpy(window.text, xo_kgate_text, PAGE_SIZE);
-	put_jump(window.text + XO_L_kgate_ret, xo_visit_native);
+	memset(window.text, 0xcc, PAGE_SIZE);
+	put_jump(window.text + XO_L_krt_ret, xo_visit_native);
 	return 0;
 }
 
@@ -96,7 +96,8 @@ static int make_window(u64 region)
 	put_jump((u8 *)window.landing, xo_visit_landing);
 	window.table[0][0] = __pa(window.table[1]) | KERNEL_TABLE;
 	window.table[1][0] = __pa(window.table[2]) | KERNEL_TABLE;
-	window.table[2][XO_KGATE_TEXT >> PAGE_SHIFT] = region | KERNEL_TABLE;
+	window.table[2][XO_KGATE_RT >> PAGE_SHIFT] =
+		(region + (XO_KREGION_RT << PAGE_SHIFT)) | KERNEL_TABLE;
 	window.table[2][XO_KGATE_LANDING >> PAGE_SHIFT] = __pa(window.landing) | KERNEL_TABLE;
 	window.region = region;
 	preempt_notifier_inc();

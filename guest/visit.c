@@ -66,6 +66,7 @@ static void fill_tables(u32 n)
 	root = page(at + XO_KREGION_CPU_TABLE + 2);
 	memset(root, 0, PAGE_SIZE);
 	root[XO_KGATE_TEXT >> PAGE_SHIFT] = entry(XO_KREGION_TEXT);
+	root[XO_KGATE_HOME >> PAGE_SHIFT] = entry(XO_KREGION_HOME);
 	root[XO_KGATE_SAVE >> PAGE_SHIFT] = entry(at + XO_KREGION_CPU_SAVE);
 }
 
@@ -74,12 +75,12 @@ static void fill_save(u8 *save)
 {
 	struct desc_ptr *gdt = (void *)(save + XO_KSAVE_GDT),
 			*rw = (void *)(save + XO_KSAVE_GDT_RW);
-	u64 tr = 0, gs;
+	u64 tr, gs;
 
 	memset(save, 0, PAGE_SIZE);
 	native_store_gdt(gdt);
 	store_idt((void *)(save + XO_KSAVE_IDT));
-	asm("str %w0" : "=r"(tr));
+	asm("str %0" : "=r"(tr)); /* all 64 bits */
 	rw->size = gdt->size;
 	rw->address = (unsigned long)get_cpu_gdt_rw(smp_processor_id());
 	*(u64 *)(save + XO_KSAVE_TSS) = rw->address + (tr & ~7ULL);
@@ -108,9 +109,8 @@ static int make_region(u64 gpa, u32 n)
 		return -ENOMEM;
 	region_gpa = gpa;
 	region_cpus = n;
-	/* The callee's part of this VM may have been here: its jump is not in anybody's way. */
-	if (memcmp(region, xo_kgate_text, 16 + XO_L_kgate_entry))
-		memcpy(region, xo_kgate_text, PAGE_SIZE);
+	memcpy(page(XO_KREGION_TEXT), xo_kgate_text, PAGE_SIZE);
+	memcpy(page(XO_KREGION_HOME), xo_kgate_home, PAGE_SIZE);
 	return 0;
 }
 

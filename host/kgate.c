@@ -12,16 +12,19 @@
 #define KPTE 0x63ULL
 
 static LIST_HEAD(text_pages);
-u64 *xo_ktext_page;
+u64 *xo_ktext_page, *xo_krt_page;
 
 int xo_kgate_init(void)
 {
 	xo_ktext_page = xo_page_new(&text_pages);
-	if (!xo_ktext_page) {
+	xo_krt_page = xo_page_new(&text_pages);
+	if (!xo_ktext_page || !xo_krt_page) {
 		pr_err("no memory for the gates; free some and load crossover again\n");
+		xo_pages_free(&text_pages);
 		return -ENOMEM;
 	}
 	memcpy(xo_ktext_page, xo_kgate_text, sizeof(xo_kgate_text));
+	memcpy(xo_krt_page, xo_kgate_rt, sizeof(xo_kgate_rt));
 	return 0;
 }
 
@@ -56,10 +59,9 @@ static void fill_tables(struct xo_kgate *k)
 	static const struct {
 		u32 offset, page;
 	} there[] = {
-		{ XO_KGATE_TEXT, XO_KREGION_TEXT },
-		{ XO_KGATE_LIST, XO_KREGION_LIST },
-		{ XO_KGATE_VCPU, XO_KREGION_VCPU },
-		{ XO_KGATE_RECORD, XO_KREGION_RECORD },
+		{ XO_KGATE_TEXT, XO_KREGION_TEXT }, { XO_KGATE_LIST, XO_KREGION_LIST },
+		{ XO_KGATE_VCPU, XO_KREGION_VCPU }, { XO_KGATE_RECORD, XO_KREGION_RECORD },
+		{ XO_KGATE_RT, XO_KREGION_RT },
 	};
 	u32 i;
 

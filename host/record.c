@@ -58,8 +58,9 @@ static int map_gate(struct xo_record *r)
 		error = map(r, xo_kregion(k, XO_KREGION_TABLE + i - 1), k->table[i], XO_EPT_R);
 	for (i = 0; i < k->cpus && !error; i++)
 		error = map(r, xo_kregion(k, XO_KREGION_CPU(i)), k->table[0], XO_EPT_R);
-	return error ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R)
-		     ?: map(r, xo_kregion(r->callee->kgate, XO_KREGION_TEXT), xo_ktext_page,
+	return error ?: map(r, xo_kregion(k, XO_KREGION_RT), xo_krt_page, XO_EPT_X)
+		     ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R)
+		     ?: map(r, xo_kregion(r->callee->kgate, XO_KREGION_RT), xo_krt_page,
 			    XO_EPT_X);
 }
 

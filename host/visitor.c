@@ -215,7 +215,7 @@ static void set_kernel(const struct xo_kernel_state *k)
 	xo_vmwrite(GUEST_GS_BASE, k->gs);
 	xo_vmwrite(GUEST_RFLAGS, X86_EFLAGS_FIXED);
 	xo_vmwrite(GUEST_RSP, XO_KGATE_BASE + XO_KGATE_SAVE + SAVE_STACK);
-	xo_vmwrite(GUEST_RIP, XO_KGATE_BASE + XO_L_kgate_home);
+	xo_vmwrite(GUEST_RIP, XO_KGATE_BASE + XO_KGATE_HOME + XO_L_khome_enter);
 }
 
 static void go_home(struct xo_away *a, u64 status, u64 value)
@@ -364,24 +364,33 @@ static void from_gate(struct xo_record *r, struct xo_away *a)
 		fault(r, a);
 }
 
+/* In the runtime, which the stub's page tables have too. */
+static void from_runtime(struct xo_record *r, struct xo_away *a, u64 at)
+{
+	if (at < XO_L_krt_ret)
+		again(r, a);
+	else if (at < XO_L_krt_done)
+		done(r, a);
+	else if (at < XO_L_krt_absent)
+		finish(r, a);
+	else
+		go_home(a, XO_KGATE_ABSENT, 0);
+}
+
 static void from_callee(struct xo_record *r, struct xo_away *a)
 {
-	u64 at = offset_of(a);
+	u64 at = offset_of(a), in_rt = at - XO_KGATE_RT;
 
-	if (at >= PAGE_SIZE)
+	if (at >= PAGE_SIZE && in_rt >= PAGE_SIZE)
 		evict_and_go(r, a);
 	else if (!a->event)
 		fault(r, a);
-	else if (xo_between(at, XO_L_kgate_callee, XO_L_kgate_ret))
-		again(r, a);
-	else if (xo_between(at, XO_L_kgate_absent, XO_L_kgate_bad))
-		go_home(a, XO_KGATE_ABSENT, 0);
-	else if (xo_between(at, XO_L_kgate_ret, XO_L_kgate_leave))
-		done(r, a);
-	else if (xo_between(at, XO_L_kgate_leave, XO_L_kgate_out))
-		finish(r, a);
+	else if (in_rt < PAGE_SIZE)
+		from_runtime(r, a, in_rt);
+	else if (at < XO_L_kgate_leave)
+		again(r, a); /* on the way to the runtime */
 	else
-		fault(r, a);
+		finish(r, a);
 }
 
 bool xo_visitor_home(struct xo_away *a)
@@ -432,15 +441,14 @@ bool xo_visitor_at_home(struct xo_away *a)
 		xo_exit_swallow(a->vcpu);
 		return true;
 	}
-	if (at >= PAGE_SIZE || !xo_from_ring0() ||
-	    (xo_vmread(GUEST_CR3) & CR3_ADDRESS) != a->cpu->kernel.cr3)
+	if (!xo_from_ring0() || (xo_vmread(GUEST_CR3) & CR3_ADDRESS) != a->cpu->kernel.cr3)
 		return false;
 	if (a->reason == EXIT_REASON_VMFUNC && at == XO_L_kgate_in - 3) {
 		go_home(a, XO_KGATE_UNBOUND, 0);
 		xo_exit_swallow(a->vcpu);
 		return true;
 	}
-	if (xo_between(at, XO_L_kgate_home, XO_L_kgate_mine))
+	if (at == XO_L_kgate_home || xo_between(at, XO_KGATE_HOME, XO_KGATE_HOME + XO_L_khome_mine))
 		set_kernel(&a->cpu->kernel);
 	return false;
 }

@@ -27,7 +27,7 @@ struct xo_kgate {
 	u32 cpus;      /* vCPUs that have their pages in the region */
 };
 
-extern u64 *xo_ktext_page;
+extern u64 *xo_ktext_page, *xo_krt_page;
 int xo_kgate_init(void);
 void xo_kgate_exit(void);
 /* The VM's, made if need be. xo_mutex. NULL: no memory, or no addresses. */

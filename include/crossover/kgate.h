@@ -8,17 +8,19 @@
  *
  *   offset  home (caller)        gate context      callee's context:         stub's page tables
  *                                                  gate's page tables
- *   0x0000  guest's copy, r-x    gate text, --x    gate text, --x            gate text, --x
+ *   0x0000  guest's copy, r-x    gate text, --x    gate text, --x            -
  *   0x1000  -                    EPTP list, rw     -                         -
  *   0x2000  -                    xo_kgate_vcpu, r  -                         -
  *   0x3000  -                    -                 xo_kgate_record, r        -
  *   0x4000  xo_kgate_save, rw    -                 -                         -
  *   0x5000  -                    -                 -                         landing, r-x
+ *   0x6000  -                    -                 runtime, --x              runtime, --x
+ *   0x7000  home text, r-x       -                 -                         -
  *
- * The landing is the callee's own: it calls the stub's function. Where the stub's page tables lead
- * at home of the callee, in native execution, the text page is the callee's own copy: there
- * kgate_ret is a jump to where an evicted call ends. So the EPT context itself tells whether a call
- * that returns is still a visitor; no flag does.
+ * The landing is the callee's own: it calls the stub's function. Natively, where no host is
+ * between, the runtime's page in the stub's page tables is the callee's own copy: there krt_ret is
+ * a jump to where an evicted call ends. So the EPT context itself tells whether a call that returns
+ * is still a visitor; no flag does.
  */
 #ifndef CROSSOVER_KGATE_H
 #define CROSSOVER_KGATE_H
@@ -33,6 +35,8 @@
 #define XO_KGATE_RECORD	     0x3000
 #define XO_KGATE_SAVE	     0x4000
 #define XO_KGATE_LANDING     0x5000
+#define XO_KGATE_RT	     0x6000
+#define XO_KGATE_HOME	     0x7000
 
 /*
  * The region of guest-physical memory that the host gives each VM of such a link: pages, by number.
@@ -45,8 +49,10 @@
 #define XO_KREGION_LIST	     4
 #define XO_KREGION_VCPU	     5
 #define XO_KREGION_RECORD    6
-#define XO_KREGION_NONE	     7		   /* never there away */
-#define XO_KREGION_CPU(n)    (8 + 8 * (n)) /* root; at home also PDPT, PD, PT, save page */
+#define XO_KREGION_NONE	     7 /* never there away */
+#define XO_KREGION_RT	     8
+#define XO_KREGION_HOME	     9
+#define XO_KREGION_CPU(n)    (16 + 8 * (n)) /* root; at home also PDPT, PD, PT, save page */
 #define XO_KREGION_CPUS	     64
 #define XO_KREGION_CPU_TABLE 1
 #define XO_KREGION_CPU_SAVE  4

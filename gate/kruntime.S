@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The runtime of a record's context, in the callee's: its window's page XO_KGATE_RT. And the home
+ * text, page XO_KGATE_HOME, which the caller's guest module maps at home alone.
+ *
+ * Who arrives at krt_enter	kgate_callee, behind VMFUNC 2: in ring 0 of the caller. All registers,
+ *	the flags, control registers and tables are the caller's choice. ORDER: what a hostile caller
+ *	may have set is looked at or overwritten before anything of the callee's is used.
+ * The callee, which may be hostile to its caller, can jump to any byte of it.
+ */
+#include "klayout.h"
+
+	.globl	krt_enter, krt_land, krt_ret, krt_done, krt_absent, krt_end
+	.globl	khome_enter, khome_mine, khome_end
+
+	.section .krt, "ax"
+	.set	kgate_text, krt_page - XO_KGATE_RT
+krt_page:
+	.org	XO_KRT_ENTER, 0xcc
+krt_enter:				/* the gate's page tables */
+	cmp	dword ptr [rip + rec_parked], 1
+	jne	krt_absent
+	mov	rax, cr4
+	cmp	rax, [rip + rec_cr4]
+	jne	krt_absent
+	mov	eax, 2			/* T1: nothing cached of an earlier visit counts */
+	invpcid	rax, [rip + rec_none]
+	lgdt	[rip + rec_gdt]
+	lidt	[rip + rec_idt]
+	mov	rax, [rip + rec_gs]
+	wrgsbase rax
+	mov	rsp, [rip + rec_rsp]
+	mov	rdx, [rip + rec_cookie]
+	mov	rbx, cr3
+	mov	rax, [rip + rec_cr0]	/* WP as the callee has it; TS: the first use of the FPU evicts */
+	mov	cr0, rax
+	mov	rax, [rip + rec_cr3]
+	mov	cr3, rax
+	push	2			/* the stub's page tables and stack from here on */
+	popfq
+	xor	ecx, ecx
+	xor	ebp, ebp
+	xor	r8d, r8d
+	xor	r9d, r9d
+	xor	r10d, r10d
+	xor	r11d, r11d
+	xor	r12d, r12d
+	xor	r13d, r13d
+	xor	r14d, r14d
+	xor	r15d, r15d
+krt_land:				/* from here on it is the stub's; RBX: the gate's CR3 */
+	jmp	kgate_text + XO_KGATE_LANDING
+
+krt_ret:				/* RDX: value. Interrupts are off */
+	mov	cr3, rbx
+	xor	esi, esi		/* XO_KGATE_OK */
+	xor	edi, edi
+	xor	r8d, r8d
+	xor	r9d, r9d
+	xor	r10d, r10d
+	xor	r11d, r11d
+krt_done:				/* the status stands */
+	jmp	kgate_text + XO_KGATE_LEAVE
+
+krt_absent:
+	mov	esi, XO_KGATE_ABSENT
+	xor	edx, edx
+	jmp	kgate_text + XO_KGATE_LEAVE
+krt_end:
+	.org	0x1000, 0xcc
+
+	KWINDOW	kgate_text
+
+/* ------------------------------------------------------------------ home
+ * The callee may have left anything in what follows. Interrupts are off, and there is no exit but
+ * the host puts all of it right and lets it be done again; so nothing of the callee's is used. */
+	.section .khome, "ax"
+	.set	khome_text, khome_page - XO_KGATE_HOME
+khome_page:
+	.org	XO_KHOME_ENTER, 0xcc
+khome_enter:
+	lgdt	[rip + hsave_gdt_rw]
+	mov	rax, [rip + hsave_tss]
+	and	byte ptr [rax + 5], 0xfd /* available, as LTR wants it */
+	mov	eax, [rip + hsave_tr]
+	ltr	ax
+	lgdt	[rip + hsave_gdt]
+	lidt	[rip + hsave_idt]
+	xor	eax, eax
+	lldt	ax
+	mov	rax, [rip + hsave_cr4]
+	mov	cr4, rax
+	mov	rax, [rip + hsave_cr0]
+	mov	cr0, rax
+	mov	rax, [rip + hsave_gs]
+	wrgsbase rax
+	lea	rsp, [rip + hsave_flags]
+	popfq
+	mov	rsp, [rip + hsave_rsp]
+khome_mine:
+	ret
+khome_end:
+	.org	0x1000, 0xcc
+
+	KSAVE	khome_text
