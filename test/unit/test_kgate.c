@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-// A gate of kernel worlds that lets anybody out of the gate context by an EPTP that the host did not
-// write must never pass the checker. Each planted gate is gate/kgate.S with one edit; the checker
-// must refuse it for the reason planted, and pass the genuine.
+// A gate of kernel worlds that lets anybody out of the gate context by an EPTP that the host did
+// not write must never pass the checker. Each planted gate is gate/kgate.S with one edit; the
+// checker must refuse it for the reason planted, and pass the genuine.
 // link: gate/check.c gate/state.c gate/access.c gate/map.c gate/count.c
 // libs: -lZydis
 #include "gate/check.h"
