@@ -18,6 +18,8 @@
 	.set	\name, \value
 	.endm
 
+#define CR4_PGE	     7 /* a bit's number */
+
 #define XO_KRT_ENTER	0x100	/* offsets in their pages */
 #define XO_KHOME_ENTER	0x100
 /* In gate text. So that no displacement is a bad instruction; gate-check tells. */
@@ -35,7 +37,6 @@
 	FIELD	vcpu_gate, \text + XO_KGATE_VCPU + XO_KVCPU_GATE
 	FIELD	rec_parked, \text + XO_KGATE_RECORD + XO_KREC_PARKED
 	FIELD	rec_cr4, \text + XO_KGATE_RECORD + XO_KREC_CR4
-	FIELD	rec_none, \text + XO_KGATE_RECORD + XO_KREC_NONE
 	FIELD	rec_gdt, \text + XO_KGATE_RECORD + XO_KREC_GDT
 	FIELD	rec_idt, \text + XO_KGATE_RECORD + XO_KREC_IDT
 	FIELD	rec_gs, \text + XO_KGATE_RECORD + XO_KREC_GS

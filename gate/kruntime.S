@@ -5,7 +5,9 @@
  *
  * Who arrives at krt_enter	kgate_callee, behind VMFUNC 2: in ring 0 of the caller. All registers,
  *	the flags, control registers and tables are the caller's choice. ORDER: what a hostile caller
- *	may have set is looked at or overwritten before anything of the callee's is used.
+ *	may have set is looked at or overwritten before anything of the callee's is used; CR4 before
+ *	the flush (so that the flush restores what was compared), the flush before anything is
+ *	translated by the callee's page tables.
  * The callee, which may be hostile to its caller, can jump to any byte of it.
  */
 #include "klayout.h"
@@ -20,11 +22,14 @@ krt_page:
 krt_enter:				/* the gate's page tables */
 	cmp	dword ptr [rip + rec_parked], 1
 	jne	krt_absent
-	mov	rax, cr4
-	cmp	rax, [rip + rec_cr4]
+	mov	rax, [rip + rec_cr4]	/* the host's word, read once; PCIDE is 0 in it */
+	mov	rcx, cr4
+	cmp	rcx, rax
 	jne	krt_absent
-	mov	eax, 2			/* T1: nothing cached of an earlier visit counts */
-	invpcid	rax, [rip + rec_none]
+	btc	rax, CR4_PGE		/* T1: nothing cached of an earlier visit counts. Of two */
+	mov	cr4, rax		/* values that differ in PGE one is a change, whatever was */
+	btc	rax, CR4_PGE		/* there before; no exit, since PGE is the guest's own */
+	mov	cr4, rax
 	lgdt	[rip + rec_gdt]
 	lidt	[rip + rec_idt]
 	mov	rax, [rip + rec_gs]

@@ -16,9 +16,9 @@
 #define XO_RET	 (XO_KGATE_BASE + XO_KGATE_RT + XO_L_krt_ret)
 
 /*
- * u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value, u64 keep)
- * Interrupts off. `keep` is bit 63 if CR3 has PCIDs: nothing changed meanwhile of what this address
- * space has in the TLB. Returns the status. A callee sees none of our registers, and keeps none.
+ * u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value)
+ * Interrupts off. Returns the status. A callee sees none of our registers, and keeps none. Each load
+ * of CR3 flushes: there are no PCIDs (docs/visitors.md, "Stale translations").
  */
 	.globl	xo_visit_enter
 xo_visit_enter:
@@ -31,7 +31,6 @@ xo_visit_enter:
 	push	r8
 	push	rdx
 	mov	rax, cr3
-	or	rax, r9
 	push	rax
 	rdfsbase rax			/* of the task, as is the user's GS base */
 	push	rax

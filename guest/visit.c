@@ -23,7 +23,7 @@
 #define ASK_AGAIN    (HZ / 4) /* for a stub that could not be visited */
 #define MXCSR_INIT   0x1f80
 
-extern u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value, u64 keep);
+extern u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value);
 
 struct visitor_cpu {
 	u64 record; /* this CPU's, at the host */
@@ -162,6 +162,12 @@ static int bind(struct visitor_cpu *cpu, u64 record)
 
 /* ------------------------------------------------------------------ a visit */
 
+/* Linux changes CR4.TSD with the task: what is restored has to be this task's. */
+static bool same_cr4(const struct visitor_cpu *cpu)
+{
+	return *(u64 *)(cpu->save + XO_KSAVE_CR4) == __read_cr4();
+}
+
 static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
 {
 	struct visitor_cpu *cpu;
@@ -171,11 +177,10 @@ static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
 
 	local_irq_save(flags);
 	cpu = this_cpu_ptr(&cpus);
-	if (cpu->record != record)
+	if (cpu->record != record || !same_cr4(cpu))
 		ret = bind(cpu, record);
 	if (!ret)
-		status = xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value,
-					__read_cr4() & X86_CR4_PCIDE ? BIT_ULL(63) : 0);
+		status = xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
 	else
 		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
 	if (status == XO_KGATE_UNBOUND)

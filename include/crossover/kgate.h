@@ -80,8 +80,7 @@
 
 /* struct xo_kgate_record, host-written; seen in the callee's context only */
 #define XO_KREC_PARKED	     0x00 /* doubleword: 1 while the stub is parked */
-#define XO_KREC_CR4	     0x08
-#define XO_KREC_NONE	     0x10 /* 16 bytes of zeros: INVPCID's descriptor */
+#define XO_KREC_CR4	     0x08 /* as the bound vCPU's kernel reads it; ~0: look at it again */
 #define XO_KREC_GDT	     0x26 /* limit, base */
 #define XO_KREC_IDT	     0x36
 #define XO_KREC_GS	     0x40
