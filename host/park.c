@@ -36,9 +36,9 @@ static void put(struct xo_record *r, u32 offset, u64 value)
 }
 
 /* From the VMCS: nothing that the stub could have said otherwise. */
-static void note_server(struct xo_record *r, u64 cookie)
+static void note_server(struct xo_record *r, u64 cr4, u64 cookie)
 {
-	u64 cr0 = xo_visible_cr0(), cr4 = xo_visible_cr4();
+	u64 cr0 = xo_visible_cr0();
 
 	*(u16 *)(r->page + XO_KREC_GDT) = xo_vmread(GUEST_GDTR_LIMIT);
 	put(r, XO_KREC_GDT + 2, xo_vmread(GUEST_GDTR_BASE));
@@ -58,17 +58,21 @@ static void note_server(struct xo_record *r, u64 cookie)
 int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 {
 	struct xo_record *r = xo_record_by_id(id);
+	u64 cr4 = xo_visible_cr4();
 	int ret = 1;
 
 	if (!r || r->callee != vm)
 		return -ENOENT;
+	/* With PCIDs its loads of CR3 would leave translations behind; see "Stale translations". */
+	if (cr4 & X86_CR4_PCIDE)
+		return -EOPNOTSUPP;
 	raw_spin_lock(&xo_record_lock);
 	if (r->ended || !READ_ONCE(r->link->kernel) || !READ_ONCE(r->link->up)) {
 		ret = -EHOSTDOWN;
 	} else if (r->state != XO_RUNS) {
 		ret = -EBUSY;
 	} else {
-		note_server(r, cookie);
+		note_server(r, cr4, cookie);
 		WRITE_ONCE(r->server, vcpu);
 		WRITE_ONCE(r->state, XO_PARKED);
 		r->stat.parks++;

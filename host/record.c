@@ -210,6 +210,9 @@ enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee)
 
 	if (!caller->kvm || !callee->kvm)
 		return XO_REASON_ENGINE;
+	/* The caller is judged as for services; xo_park() looks at each vCPU of the callee. */
+	if (READ_ONCE(callee->up) && READ_ONCE(callee->lacks) == XO_REASON_PCID)
+		return XO_REASON_PCID;
 	if (xo_wake_hook())
 		return XO_REASON_ENGINE;
 	if (!xo_gate_vm_get(caller) || xo_gate_add_cpus(caller) || !xo_kgate_get(caller) ||

@@ -56,6 +56,12 @@ static bool alike(const struct kvm_vcpu *vcpu, const struct xo_record *r)
 	       vcpu->arch.l1_tsc_scaling_ratio == server->arch.l1_tsc_scaling_ratio;
 }
 
+/* The runtime flushes by toggling CR4.PGE, which must not be an exit. */
+static bool flushes_by_itself(void)
+{
+	return !(xo_vmread(CR4_GUEST_HOST_MASK) & X86_CR4_PGE);
+}
+
 /* The clock of the VM that is behind goes forward, all its vCPUs': true when they are alike. */
 static bool clocks_agree(const struct kvm_vcpu *vcpu, struct xo_record *r)
 {
@@ -103,7 +109,7 @@ static int bind(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu, struct xo_record
 		return -EHOSTDOWN;
 	if (!r->server)
 		return -EAGAIN;
-	if (!alike(vcpu, r))
+	if (!alike(vcpu, r) || !flushes_by_itself())
 		return -EOPNOTSUPP;
 	if (!clocks_agree(vcpu, r))
 		return -EAGAIN;
@@ -381,6 +387,9 @@ static void from_callee(struct xo_record *r, struct xo_away *a)
 {
 	u64 at = offset_of(a), in_rt = at - XO_KGATE_RT;
 
+	/* CR3 becomes the gate's by the VMCS, which flushes nothing. Whatever was cached of the
+	 * callee's tables must be gone before the gate is walked in this context again. */
+	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, a->vcpu);
 	if (at >= PAGE_SIZE && in_rt >= PAGE_SIZE)
 		evict_and_go(r, a);
 	else if (!a->event)

@@ -94,7 +94,7 @@ enum xo_hypercall {
 	 * (RDX; the call's slot and sequence number in RDI, RSI). Interrupts on. Returns as HLT
 	 * does, with RAX = 0, when the virtual CPU has something else to do; or not at all, if a
 	 * visitor was evicted: then that goes on where it is. -ENOENT, -EHOSTDOWN it is over,
-	 * -EBUSY it is parked already.
+	 * -EBUSY it is parked already, -EOPNOTSUPP this virtual CPU has CR4.PCIDE.
 	 */
 	XO_HC_PARK = 10,
 	/*
