@@ -47,7 +47,6 @@
 	.endm
 
 	.macro	KSAVE text:req
-	FIELD	hsave_rsp, \text + XO_KGATE_SAVE + XO_KSAVE_RSP
 	FIELD	hsave_gs, \text + XO_KGATE_SAVE + XO_KSAVE_GS
 	FIELD	hsave_cr0, \text + XO_KGATE_SAVE + XO_KSAVE_CR0
 	FIELD	hsave_cr4, \text + XO_KGATE_SAVE + XO_KSAVE_CR4

@@ -12,7 +12,7 @@
  */
 #include "klayout.h"
 
-	.globl	krt_enter, krt_land, krt_ret, krt_done, krt_absent, krt_end
+	.globl	krt_enter, krt_ret, krt_done, krt_absent, krt_end
 	.globl	khome_enter, khome_mine, khome_end
 
 	.section .krt, "ax"
@@ -41,9 +41,7 @@ krt_enter:				/* the gate's page tables */
 	mov	cr0, rax
 	mov	rax, [rip + rec_cr3]
 	mov	cr3, rax
-	push	2			/* the stub's page tables and stack from here on */
-	popfq
-	xor	ecx, ecx
+	xor	ecx, ecx		/* the stub's page tables and stack from here on */
 	xor	ebp, ebp
 	xor	r8d, r8d
 	xor	r9d, r9d
@@ -53,8 +51,9 @@ krt_enter:				/* the gate's page tables */
 	xor	r13d, r13d
 	xor	r14d, r14d
 	xor	r15d, r15d
-krt_land:				/* from here on it is the stub's; RBX: the gate's CR3 */
-	jmp	kgate_text + XO_KGATE_LANDING
+	popfq				/* the stub's own; NT, with which IRET is #GP, among them */
+	iretq				/* and CS, SS, RSP: an interrupt pushes the selectors. From */
+					/* here on it is the stub's; RBX: the gate's CR3 */
 
 krt_ret:				/* RDX: value. Interrupts are off */
 	mov	cr3, rbx
@@ -93,6 +92,10 @@ khome_enter:
 	lidt	[rip + hsave_idt]
 	xor	eax, eax
 	lldt	ax
+	mov	ds, eax			/* a caller that has any of them does not come this way */
+	mov	es, eax
+	mov	fs, eax
+	mov	gs, eax
 	mov	rax, [rip + hsave_cr4]
 	mov	cr4, rax
 	mov	rax, [rip + hsave_cr0]
@@ -100,10 +103,9 @@ khome_enter:
 	mov	rax, [rip + hsave_gs]
 	wrgsbase rax
 	lea	rsp, [rip + hsave_flags]
-	popfq
-	mov	rsp, [rip + hsave_rsp]
+	popfq				/* NT, with which IRET is #GP */
+	iretq				/* with CS and SS, whose descriptors may be the callee's */
 khome_mine:
-	ret
 khome_end:
 	.org	0x1000, 0xcc
 

@@ -5,6 +5,8 @@
  *
  * Nothing here is a function for objtool: it changes page tables and stacks.
  */
+#include <asm/processor-flags.h>
+#include <asm/segment.h>
 #include <crossover/kgate.h>
 #include "kgate_blob.h"
 
@@ -17,8 +19,8 @@
 
 /*
  * u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value)
- * Interrupts off. Returns the status. A callee sees none of our registers, and keeps none. Each load
- * of CR3 flushes: there are no PCIDs (docs/visitors.md, "Stale translations").
+ * Interrupts off. Returns the status, and XO_KGATE_HOST or 0. A callee sees none of our registers,
+ * and keeps none. Each load of CR3 flushes: there are no PCIDs (docs/visitors.md, "Stale translations").
  */
 	.globl	xo_visit_enter
 xo_visit_enter:
@@ -32,14 +34,18 @@ xo_visit_enter:
 	push	rdx
 	mov	rax, cr3
 	push	rax
+	xor	r9d, r9d
+	mov	cr2, r9			/* nothing that tells of our addresses */
 	rdfsbase rax			/* of the task, as is the user's GS base */
 	push	rax
+	wrfsbase r9
 	swapgs
 	rdgsbase rax
+	wrgsbase r9
 	swapgs
 	push	rax
 	lea	rax, [rip + 1f]
-	push	rax
+	mov	[rdx + XO_KSAVE_RIP], rax
 	mov	[rdx + XO_KSAVE_RSP], rsp
 	mov	[rdx + XO_KSAVE_SLOT], rdi
 	mov	[rdx + XO_KSAVE_SEQ], rsi
@@ -51,7 +57,7 @@ xo_visit_enter:
 	mov	cr3, rcx
 	movabs	rax, XO_ENTRY
 	jmp	rax
-1:					/* RDX value, ESI status; still the gate's page tables */
+1:					/* RDX value, ESI status, RDI who says so; the gate's page tables */
 	pop	rax
 	swapgs
 	wrgsbase rax
@@ -67,6 +73,7 @@ xo_visit_enter:
 	mov	edx, eax
 	xrstor	[r9 + XO_KSAVE_XSAVE]
 	mov	eax, esi
+	or	rax, rdi
 	pop	r15
 	pop	r14
 	pop	r13
@@ -79,7 +86,7 @@ xo_visit_enter:
 /*
  * long xo_park_stub(u64 record, u64 cookie)
  * Interrupts off; on when it returns. 0: there is something to do here; 1: a call was evicted and
- * has ended; a negative errno of XO_HC_PARK.
+ * has ended; a negative errno of XO_HC_PARK. What a visitor pops is pushed last.
  */
 	.globl	xo_park_stub
 xo_park_stub:
@@ -93,12 +100,21 @@ xo_park_stub:
 	and	rsp, -16
 	push	rbp
 	push	rbp
+	lea	rax, [rsp - 6 * 8]
+	lea	rcx, [rip + xo_visit_landing]
+	push	__KERNEL_DS
+	push	rax
+	push	X86_EFLAGS_FIXED | X86_EFLAGS_IF
+	push	__KERNEL_CS
+	push	rcx
+	push	X86_EFLAGS_FIXED
 	mov	rbx, rdi
 	mov	rcx, rsi
 	mov	eax, XO_PARK
 	sti				/* in its shadow: no interrupt before the host knows */
 	vmcall
 xo_parked:
+	add	rsp, 6 * 8
 	pop	rbp
 	pop	rsp
 	pop	r15
@@ -110,11 +126,10 @@ xo_parked:
 	ret
 	int3
 
-/* Where the landing leads: a visitor, as the stub, right below its frame. RDI slot, RSI seq, RDX
- * cookie; RBX the gate's, which C keeps. */
+/* A visitor, as the stub, right below its frame. RDI slot, RSI seq, RDX cookie; RBX the gate's,
+ * which C keeps. */
 	.globl	xo_visit_landing
 xo_visit_landing:
-	sti
 	call	xo_visit_serve
 	cli
 	mov	rdx, rax

@@ -24,7 +24,7 @@
 #define NOBODY	     (-1)
 
 extern long xo_park_stub(u64 record, u64 cookie);
-extern char xo_visit_landing[], xo_visit_native[];
+extern char xo_visit_native[];
 u64 xo_visit_serve(u64 slot, u64 seq, struct xo_stub *s);
 
 /* ------------------------------------------------------------------ the window in a stub's page
@@ -35,7 +35,7 @@ u64 xo_visit_serve(u64 slot, u64 seq, struct xo_stub *s);
  */
 static DEFINE_MUTEX(lock);
 static struct {
-	u64 *table[3], *landing;
+	u64 *table[3];
 	u64 region; /* gpa; 0: not made */
 	u8 *text;
 } window;
@@ -58,7 +58,6 @@ static void free_window(void)
 
 	for (i = 0; i < ARRAY_SIZE(window.table); i++)
 		free_page((unsigned long)window.table[i]);
-	free_page((unsigned long)window.landing);
 	if (window.text)
 		memunmap(window.text);
 	memset(&window, 0, sizeof(window));
@@ -86,19 +85,14 @@ static int make_window(u64 region)
 		return -EAGAIN; /* another host's; old stubs have it still */
 	for (i = 0; i < ARRAY_SIZE(window.table); i++)
 		window.table[i] = (u64 *)get_zeroed_page(GFP_KERNEL);
-	window.landing = (u64 *)get_zeroed_page(GFP_KERNEL);
-	if (!window.table[0] || !window.table[1] || !window.table[2] || !window.landing ||
-	    fill_text(region)) {
+	if (!window.table[0] || !window.table[1] || !window.table[2] || fill_text(region)) {
 		free_window();
 		return -ENOMEM;
 	}
-	memset(window.landing, 0xcc, PAGE_SIZE);
-	put_jump((u8 *)window.landing, xo_visit_landing);
 	window.table[0][0] = __pa(window.table[1]) | KERNEL_TABLE;
 	window.table[1][0] = __pa(window.table[2]) | KERNEL_TABLE;
 	window.table[2][XO_KGATE_RT >> PAGE_SHIFT] =
 		(region + (XO_KREGION_RT << PAGE_SHIFT)) | KERNEL_TABLE;
-	window.table[2][XO_KGATE_LANDING >> PAGE_SHIFT] = __pa(window.landing) | KERNEL_TABLE;
 	window.region = region;
 	preempt_notifier_inc();
 	return 0;

@@ -90,6 +90,9 @@ static void fill_save(u8 *save)
 	*(u64 *)(save + XO_KSAVE_CR0) = read_cr0();
 	*(u64 *)(save + XO_KSAVE_CR4) = __read_cr4();
 	*(u64 *)(save + XO_KSAVE_FLAGS) = X86_EFLAGS_FIXED;
+	*(u64 *)(save + XO_KSAVE_RFLAGS) = X86_EFLAGS_FIXED;
+	*(u64 *)(save + XO_KSAVE_CS) = __KERNEL_CS;
+	*(u64 *)(save + XO_KSAVE_SS) = __KERNEL_DS;
 	*(u16 *)(save + XO_KSAVE_XINIT) = 0x37f;
 	*(u32 *)(save + XO_KSAVE_XINIT + 24) = MXCSR_INIT;
 }
@@ -162,6 +165,38 @@ static int bind(struct visitor_cpu *cpu, u64 record)
 
 /* ------------------------------------------------------------------ a visit */
 
+/*
+ * What comes home is a kernel's own: no segments, no LDT. A program that has some (32-bit ones do)
+ * goes by exit. Interrupts are off.
+ */
+static bool has_segments(void)
+{
+	u32 ds, es, fs, gs;
+
+	savesegment(ds, ds);
+	savesegment(es, es);
+	savesegment(fs, fs);
+	savesegment(gs, gs);
+	if (ds | es | fs | gs)
+		return true;
+#ifdef CONFIG_MODIFY_LDT_SYSCALL
+	return current->mm && READ_ONCE(current->mm->context.ldt);
+#else
+	return false;
+#endif
+}
+
+/* A callee comes back by the gate with any status, but only the host can say that a call was
+ * evicted, or is to be tried again. */
+static u64 believed(u64 said)
+{
+	u64 status = (u32)said;
+
+	if (said & XO_KGATE_HOST || status == XO_KGATE_OK || status == XO_KGATE_ABSENT)
+		return status;
+	return XO_KGATE_FAULT;
+}
+
 /* Linux changes CR4.TSD with the task: what is restored has to be this task's. */
 static bool same_cr4(const struct visitor_cpu *cpu)
 {
@@ -177,12 +212,16 @@ static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
 
 	local_irq_save(flags);
 	cpu = this_cpu_ptr(&cpus);
-	if (cpu->record != record || !same_cr4(cpu))
-		ret = bind(cpu, record);
-	if (!ret)
-		status = xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
-	else
-		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
+	if (has_segments()) {
+		status = XO_KGATE_ABSENT;
+	} else {
+		if (cpu->record != record || !same_cr4(cpu))
+			ret = bind(cpu, record);
+		if (!ret)
+			status = believed(xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value));
+		else
+			status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
+	}
 	if (status == XO_KGATE_UNBOUND)
 		cpu->record = 0;
 	local_irq_restore(flags);

@@ -92,8 +92,14 @@ struct xo_kernel_state {
 	u64 cr0, cr4, gs;
 	u64 gdt, gdt_limit, idt, idt_limit;
 	u64 tr, tr_base, tr_limit, tr_ar;
-	u64 sysenter_cs, sysenter_esp, sysenter_eip;
 };
+
+/* What of a vCPU a callee's kernel would notice, and a caller's can change behind BIND. */
+struct xo_vcpu_shape {
+	u64 efer, xcr0, pat, tsc_offset, tsc_ratio;
+};
+
+#define XO_GUARDED_BYTES 5 /* of the MSR bitmap; guard.c */
 
 /* One vCPU's gate context. */
 struct xo_gate_cpu {
@@ -113,9 +119,12 @@ struct xo_gate_cpu {
 	u64 keptp;			  /* 0: no kernel-world gate */
 	struct xo_record *record;	  /* to which it is bound; xo_record_lock, read without */
 	struct xo_record *current_record; /* the same, at the last entry */
-	u64 entries; /* counted before each, where there is a kernel-world gate */
-	bool busy;   /* from then on until all of the exit has been dealt with */
-	u32 bitmap;  /* exceptions that exited before it was armed */
+	u64 entries;		    /* counted before each, where there is a kernel-world gate */
+	bool busy;		    /* from then on until all of the exit has been dealt with */
+	u32 bitmap;		    /* exceptions that exited before it was armed */
+	bool cr8;		    /* so did MOV to CR8 */
+	u8 msr[XO_GUARDED_BYTES];   /* and these MSRs */
+	struct xo_vcpu_shape shape; /* as at XO_HC_BIND */
 	struct xo_kernel_state kernel;
 };
 

@@ -36,7 +36,7 @@ void xo_gate_arm(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	xo_vmwrite(EPTP_LIST_ADDRESS, virt_to_phys(cpu->list));
 	xo_vmwrite(VM_FUNCTION_CONTROL, VMX_VMFUNC_EPTP_SWITCHING);
 	cpu->enabled = xo_enable_vmfunc();
-	xo_visitor_arm(cpu);
+	xo_visitor_arm(cpu, vcpu);
 }
 
 /* ------------------------------------------------------------------ whose visit was it? */

@@ -22,7 +22,6 @@
 #define SHADOW	     (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 #define SAVE_STACK   0x3f8 /* in the save page; nobody uses it, as interrupts are off */
 #define CR3_ADDRESS  GENMASK_ULL(51, 12)
-#define EXCEPTIONS   (BIT(NM_VECTOR) | BIT(DF_VECTOR))
 
 /* ------------------------------------------------------------------ binding */
 
@@ -39,9 +38,6 @@ static void note_kernel(struct xo_kernel_state *k)
 	k->tr_base = xo_vmread(GUEST_TR_BASE);
 	k->tr_limit = xo_vmread(GUEST_TR_LIMIT);
 	k->tr_ar = xo_vmread(GUEST_TR_AR_BYTES);
-	k->sysenter_cs = xo_vmread(GUEST_SYSENTER_CS);
-	k->sysenter_esp = xo_vmread(GUEST_SYSENTER_ESP);
-	k->sysenter_eip = xo_vmread(GUEST_SYSENTER_EIP);
 }
 
 /* CR4.PSE differs between a VM's first CPU and the others, and means nothing in long mode. */
@@ -118,6 +114,7 @@ static int bind(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu, struct xo_record
 	if (error)
 		return error;
 	note_kernel(&cpu->kernel);
+	cpu->shape = xo_shape_of(vcpu);
 	cpu->kernel.cr3 = xo_kregion(r->caller->kgate, XO_KREGION_CPU(vcpu->vcpu_idx));
 	*(u64 *)(r->page + XO_KREC_CR0) = xo_visible_cr0() | X86_CR0_TS;
 	*(u64 *)(r->page + XO_KREC_CR4) = xo_visible_cr4();
@@ -148,7 +145,16 @@ int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id)
 /* ------------------------------------------------------------------ before an entry, behind an
  * exit */
 
-void xo_visitor_arm(struct xo_gate_cpu *cpu)
+/* Or its kernel binds anew, and both are compared again: a caller's clock that jumps, or its EFER,
+ * would be the callee's. */
+static bool as_bound(const struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu)
+{
+	const struct xo_vcpu_shape now = xo_shape_of(vcpu);
+
+	return !memcmp(&cpu->shape, &now, sizeof(now));
+}
+
+void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu)
 {
 	struct xo_record *r;
 
@@ -158,15 +164,15 @@ void xo_visitor_arm(struct xo_gate_cpu *cpu)
 	WRITE_ONCE(cpu->busy, true);
 	smp_mb(); /* against who takes the record away */
 	r = READ_ONCE(cpu->record);
+	if (r && !as_bound(cpu, vcpu))
+		r = NULL;
 	cpu->current_record = r;
 	cpu->kconst[XO_KVCPU_CALLEE / 8] = r ? r->eptp : 0;
 	cpu->kconst[XO_KVCPU_HOME / 8] = cpu->home;
 	cpu->kconst[XO_KVCPU_GATE / 8] = cpu->list[XO_LIST_GATE / 8];
 	cpu->list[XO_KLIST_KGATE / 8] = cpu->why ? 0 : cpu->keptp;
-	if (!r)
-		return;
-	cpu->bitmap = xo_vmread(EXCEPTION_BITMAP);
-	xo_vmwrite(EXCEPTION_BITMAP, cpu->bitmap | EXCEPTIONS);
+	if (r)
+		xo_guard_arm(cpu);
 }
 
 void xo_visitor_disarm(struct xo_gate_cpu *cpu)
@@ -175,7 +181,7 @@ void xo_visitor_disarm(struct xo_gate_cpu *cpu)
 		return;
 	cpu->list[XO_KLIST_KGATE / 8] = 0;
 	if (cpu->current_record)
-		xo_vmwrite(EXCEPTION_BITMAP, cpu->bitmap);
+		xo_guard_disarm(cpu);
 }
 
 /* ------------------------------------------------------------------ the caller's state at home */
@@ -206,15 +212,12 @@ static void set_segments(void)
 	xo_vmwrite(GUEST_SS_AR_BYTES, KERNEL_SS_AR);
 }
 
-/* To the gate's first instruction at home. FS base and the user's GS base are its caller's to
- * restore. */
+/* To the gate's first instruction at home, which does the rest: DS, ES, FS, GS. FS base and the
+ * user's GS base are its caller's to restore. */
 static void set_kernel(const struct xo_kernel_state *k)
 {
 	set_tables(k);
 	set_segments();
-	xo_vmwrite(GUEST_SYSENTER_CS, k->sysenter_cs);
-	xo_vmwrite(GUEST_SYSENTER_ESP, k->sysenter_esp);
-	xo_vmwrite(GUEST_SYSENTER_EIP, k->sysenter_eip);
 	xo_vmwrite(GUEST_CR3, k->cr3);
 	xo_vmwrite(GUEST_CR0, k->cr0);
 	xo_vmwrite(GUEST_CR4, k->cr4);
@@ -224,12 +227,18 @@ static void set_kernel(const struct xo_kernel_state *k)
 	xo_vmwrite(GUEST_RIP, XO_KGATE_BASE + XO_KGATE_HOME + XO_L_khome_enter);
 }
 
-static void go_home(struct xo_away *a, u64 status, u64 value)
+static void come_home(struct xo_away *a, u64 status, u64 value, u64 who)
 {
 	xo_clear_registers(a->vcpu);
 	a->vcpu->arch.regs[VCPU_REGS_RSI] = status;
 	a->vcpu->arch.regs[VCPU_REGS_RDX] = value;
+	a->vcpu->arch.regs[VCPU_REGS_RDI] = who;
 	set_kernel(&a->cpu->kernel);
+}
+
+static void go_home(struct xo_away *a, u64 status, u64 value)
+{
+	come_home(a, status, value, XO_KGATE_HOST);
 }
 
 /* ------------------------------------------------------------------ evicting */
@@ -340,7 +349,7 @@ static void finish(struct xo_record *r, struct xo_away *a)
 	const unsigned long *regs = a->vcpu->arch.regs;
 
 	count(r, r ? &r->stat.finished : NULL);
-	go_home(a, (u32)regs[VCPU_REGS_RSI], regs[VCPU_REGS_RDX]);
+	come_home(a, (u32)regs[VCPU_REGS_RSI], regs[VCPU_REGS_RDX], 0);
 }
 
 /* The function has returned, and the status is still to be set. */
@@ -402,6 +411,15 @@ static void from_callee(struct xo_record *r, struct xo_away *a)
 		finish(r, a);
 }
 
+/* A visitor in the gate context, with page tables of its own. As if there were no VMFUNC: in its
+ * server CPU it is #UD there. After an event it was done, and did nothing. */
+static void astray(struct xo_record *r, struct xo_away *a)
+{
+	if (!a->event)
+		a->rip -= 3;
+	evict_and_go(r, a);
+}
+
 bool xo_visitor_home(struct xo_away *a)
 {
 	struct xo_record *r = a->cpu->current_record;
@@ -412,11 +430,16 @@ bool xo_visitor_home(struct xo_away *a)
 		from_callee(r, a);
 		return true;
 	}
-	/* Another's VMFUNC 3 does not find the gate. */
-	if (a->eptp != a->cpu->keptp || a->cr3 != a->cpu->kernel.cr3 || !xo_from_ring0() ||
-	    offset_of(a) >= PAGE_SIZE)
+	if (a->eptp != a->cpu->keptp)
 		return false;
-	from_gate(r, a);
+	/* A VMFUNC 3 that does not find the gate is the caller's own, or a visitor's: then entry 2
+	 * is its context, for nobody can change the list who does not find the gate. */
+	if (a->cr3 == a->cpu->kernel.cr3 && xo_from_ring0())
+		from_gate(r, a);
+	else if (r && a->list_svc == r->eptp)
+		astray(r, a);
+	else
+		return false;
 	return true;
 }
 

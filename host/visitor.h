@@ -127,10 +127,16 @@ int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id);
 
 /* hooks: before an entry; right behind an exit while away; at home. */
 struct xo_away;
-void xo_visitor_arm(struct xo_gate_cpu *cpu);
+void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu);
 void xo_visitor_disarm(struct xo_gate_cpu *cpu);
 bool xo_visitor_home(struct xo_away *a);    /* true: it was one, and is dealt with */
 bool xo_visitor_at_home(struct xo_away *a); /* likewise, of an exit at home */
+/* guard.c: what a visitor could change of its caller's vCPU without an exit, and neither gate nor
+ * guest module puts right, exits from here on; and no more. */
+void xo_guard_arm(struct xo_gate_cpu *cpu);
+void xo_guard_disarm(struct xo_gate_cpu *cpu);
+struct xo_vcpu_shape xo_shape_of(const struct kvm_vcpu *vcpu);
+
 /* A vCPU of a VM whose clock is behind. */
 void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu);
 u64 xo_visible_cr0(void); /* as the guest reads it; VMCS loaded */

@@ -13,14 +13,13 @@
  *   0x2000  -                    xo_kgate_vcpu, r  -                         -
  *   0x3000  -                    -                 xo_kgate_record, r        -
  *   0x4000  xo_kgate_save, rw    -                 -                         -
- *   0x5000  -                    -                 -                         landing, r-x
  *   0x6000  -                    -                 runtime, --x              runtime, --x
  *   0x7000  home text, r-x       -                 -                         -
  *
- * The landing is the callee's own: it calls the stub's function. Natively, where no host is
- * between, the runtime's page in the stub's page tables is the callee's own copy: there krt_ret is
- * a jump to where an evicted call ends. So the EPT context itself tells whether a call that returns
- * is still a visitor; no flag does.
+ * Where a parked stub goes on in a visit stands on its own stack: flags, and a frame for IRETQ.
+ * Natively, where no host is between, the runtime's page in the stub's page tables is the callee's
+ * own copy: there krt_ret is a jump to where an evicted call ends. So the EPT context itself tells
+ * whether a call that returns is still a visitor; no flag does.
  */
 #ifndef CROSSOVER_KGATE_H
 #define CROSSOVER_KGATE_H
@@ -34,7 +33,6 @@
 #define XO_KGATE_VCPU	     0x2000
 #define XO_KGATE_RECORD	     0x3000
 #define XO_KGATE_SAVE	     0x4000
-#define XO_KGATE_LANDING     0x5000
 #define XO_KGATE_RT	     0x6000
 #define XO_KGATE_HOME	     0x7000
 
@@ -58,7 +56,8 @@
 #define XO_KREGION_CPU_SAVE  4
 #define XO_KREGION_PAGES(n)  XO_KREGION_CPU(n)
 
-/* Status of a visit (ESI; RDX: value) */
+/* Status of a visit (ESI; RDX: value). RDI is 0, or XO_KGATE_HOST if it is the host who says so:
+ * OK and ABSENT are all that is believed of others. */
 #define XO_KGATE_OK	     0 /* the stub's function returned RDX */
 #define XO_KGATE_AGAIN	     1 /* an exit came before anything happened: let interrupts in, try again */
 #define XO_KGATE_ABSENT	     2 /* the stub is not parked just now */
@@ -66,6 +65,7 @@
 #define XO_KGATE_UNBOUND     4 /* this vCPU is not bound to the record: XO_HC_BIND */
 #define XO_KGATE_FAULT	     5 /* the gate refused; never a visitor's doing */
 #define XO_KGATE_DOWN	     6 /* callee or link are gone in mid-call */
+#define XO_KGATE_HOST	     0x100000000
 
 /* entries of the EPTP list, offsets in its page; 0 to 2 are those of gate.h */
 #define XO_KLIST_HOME	     0x00
@@ -90,7 +90,6 @@
 #define XO_KREC_CR3	     0x60
 
 /* struct xo_kgate_save: the caller's own memory, supplied by the host, which believes none of it */
-#define XO_KSAVE_RSP	     0x00
 #define XO_KSAVE_SLOT	     0x08 /* of the link, that carries the call, and */
 #define XO_KSAVE_SEQ	     0x10 /* its sequence number: if it is evicted, that one is posted */
 #define XO_KSAVE_GS	     0x18
@@ -98,10 +97,15 @@
 #define XO_KSAVE_CR4	     0x28
 #define XO_KSAVE_TSS	     0x30 /* writable address of the TSS's descriptor */
 #define XO_KSAVE_TR	     0x38
-#define XO_KSAVE_FLAGS	     0x40
 #define XO_KSAVE_GDT	     0x56 /* limit, base */
 #define XO_KSAVE_IDT	     0x66
-#define XO_KSAVE_GDT_RW	     0x76  /* the same table where it can be written, for LTR */
+#define XO_KSAVE_GDT_RW	     0x76 /* the same table where it can be written, for LTR */
+#define XO_KSAVE_FLAGS	     0x80 /* POPFQ's; and IRETQ's frame */
+#define XO_KSAVE_RIP	     0x88
+#define XO_KSAVE_CS	     0x90
+#define XO_KSAVE_RFLAGS	     0x98
+#define XO_KSAVE_RSP	     0xa0
+#define XO_KSAVE_SS	     0xa8
 #define XO_KSAVE_XSAVE	     0x400 /* the FPU's state, during a visit; 3072 bytes */
 #define XO_KSAVE_XINIT	     0xc00 /* an image of its initial state */
 
