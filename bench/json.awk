@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Rows of a benchmark as JSON, and all rows. Of services: null_call.ENGINE.{instructions,exits,vmfuncs,...}.
-# With -v groups=kind: KIND.ENGINE.{...} of each.
+# With -v groups=kind: KIND.ENGINE.{...} of each. Lines @long and @record are told in lists of that name.
 BEGIN { FS = "\t" }
 function text(s) { gsub(/["\\]/, "\\\\&", s); return "\"" s "\"" }
 function object(skip,    i, p, k, x, s) {
@@ -24,8 +24,14 @@ function object(skip,    i, p, k, x, s) {
 		order[++count] = group
 	member[group] = member[group] (member[group] == "" ? "" : ",\n") "    " text(engine) ": " object("engine")
 }
+/^@(long|record)/ {
+	name = substr($1, 2)
+	list[name] = list[name] (list[name] == "" ? "" : ",\n") "    " object("")
+}
 END {
 	print "{"
+	for (name in list)
+		printf "  %s: [\n%s\n  ],\n", text(name), list[name]
 	for (i = 1; i <= count; i++)
 		printf "  %s: {\n%s\n  },\n", text(order[i]), member[order[i]]
 	printf "  \"rows\": [\n%s\n  ]\n}\n", rows

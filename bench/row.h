@@ -45,10 +45,10 @@ static inline void print_best(void)
 
 static inline void print_many(unsigned long n)
 {
-	printf("\tn=%lu\tn_instructions=%lu\tn_vmfuncs=%lu\tn_eptp_switches=%lu"
+	printf("\tn=%lu\tn_instructions=%lu\tn_away=%lu\tn_vmfuncs=%lu\tn_eptp_switches=%lu"
 	       "\tn_cr3_loads=%lu\tn_exits=%lu\tn_exits_away=%lu",
-	       n, many.all.instructions, many.all.vmfuncs, many.all.eptp_switches,
-	       many.all.cr3_loads, many.all.exits, many.all.exits_away);
+	       n, many.all.instructions, many.all.away_instructions, many.all.vmfuncs,
+	       many.all.eptp_switches, many.all.cr3_loads, many.all.exits, many.all.exits_away);
 	print_exits("n_exit_", many.all.exit);
 	print_exits("n_vcpu_exit_", many.vcpu_exit);
 }

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What a system call of another VM costs, in the events that the emulator counts
- *(crossover/mark.h).
+ * (crossover/mark.h).
  *
  *	bench_syscalls run NAME N M		M single ones of each operation, then N in a row;
- *NAME is told in the rows. The program knows nothing of engines: `xo sh` routes it, or nobody does
- *	bench_syscalls serve vsock|tcp		does the operations for who connects, until SIGTERM
+ *						NAME is told in the rows. The program knows nothing
+ *						of engines: `xo sh` routes it, or nobody does
+ *	bench_syscalls long NAME N		getppid N times, each looked at: what its exits were
+ *	bench_syscalls hold run|long ...	and then says @done, and waits to be killed: what
+ *the host counts of its session is there as long as that is bench_syscalls serve vsock|tcp
+ *does the operations for who connects, until SIGTERM
  *	bench_syscalls vsock CID N M		the same by remote calls
  *	bench_syscalls tcp N M			the same, from within the server's VM
  *
@@ -246,43 +250,183 @@ static void measure(const char *name, unsigned int op, void (*call)(unsigned int
 	putchar('\n');
 }
 
+/* ------------------------------------------------------------------ each of many, looked at */
+
+#define EXIT_INTERRUPT	1
+#define EXIT_WRMSR	32 /* of Linux's tick: the next timer is set */
+#define EXIT_PREEMPTION 52
+
+/* Calls by what exits the caller's vCPU had in them. */
+struct kind_of_call {
+	const char *name;
+	uint64_t calls, instructions, vmfuncs_most, cr3_most, exit[XO_COUNT_EXITS];
+};
+
+enum { QUIET, TICKED, CAUSED, KINDS };
+
+static struct kind_of_call seen[KINDS] = {
+	[QUIET] = { .name = "quiet" },	 /* no exit at all */
+	[TICKED] = { .name = "ticked" }, /* the host's tick or the guest's timer came, and what
+					    followed */
+	[CAUSED] = { .name = "caused" }, /* exits, and neither of these among them */
+};
+
+static unsigned int kind_of(const struct xo_counts *c)
+{
+	unsigned int kind = QUIET;
+
+	for (unsigned int i = 0; i < XO_COUNT_EXITS; i++)
+		if (c->vcpu_exit[i])
+			kind = CAUSED;
+	if (c->vcpu_exit[EXIT_INTERRUPT] || c->vcpu_exit[EXIT_PREEMPTION] ||
+	    c->vcpu_exit[EXIT_WRMSR])
+		kind = TICKED;
+	return kind;
+}
+
+static void look_at(const struct xo_counts *c)
+{
+	struct kind_of_call *k = &seen[kind_of(c)];
+
+	k->calls++;
+	k->instructions += c->own.instructions;
+	if (c->own.vmfuncs > k->vmfuncs_most)
+		k->vmfuncs_most = c->own.vmfuncs;
+	if (c->own.cr3_loads > k->cr3_most)
+		k->cr3_most = c->own.cr3_loads;
+	for (unsigned int i = 0; i < XO_COUNT_EXITS; i++)
+		k->exit[i] += c->vcpu_exit[i];
+}
+
+static void print_kind(const struct kind_of_call *k)
+{
+	char prefix[32];
+
+	printf("\t%s=%lu\t%s_instructions=%lu\t%s_vmfuncs_most=%lu\t%s_cr3_loads_most=%lu", k->name,
+	       k->calls, k->name, k->instructions, k->name, k->vmfuncs_most, k->name, k->cr3_most);
+	snprintf(prefix, sizeof(prefix), "%s_exit_", k->name);
+	print_exits(prefix, k->exit);
+}
+
+static void measure_each(const char *name, unsigned long n)
+{
+	struct answer first = { 0 }, now = { 0 };
+
+	do_here(GETPPID, &first);
+	xo_mark_begin(MANY);
+	for (unsigned long i = 0; i < n; i++) {
+		xo_mark_begin(ONE);
+		do_here(GETPPID, &now);
+		xo_mark_end(ONE);
+		check(GETPPID, &first, &now);
+		xo_mark_read(ONE, &one);
+		look_at(&one);
+	}
+	xo_mark_end(MANY);
+	xo_mark_read(MANY, &many);
+	printf("@long\tengine=%s\tkind=%s", name, names[GETPPID]);
+	print_many(n);
+	for (unsigned int kind = 0; kind < KINDS; kind++)
+		print_kind(&seen[kind]);
+	putchar('\n');
+}
+
+/* What visits need besides calls: time, for a stub that parks, and until its caller asks for it. */
+static void warm_up(void)
+{
+	for (unsigned int i = 0; i < 10; i++) {
+		syscall(SYS_getppid);
+		usleep(50000);
+	}
+}
+
+__attribute__((noreturn)) static void hold(void)
+{
+	puts("@done");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 static int usage(void)
 {
-	fputs("usage: bench_syscalls run NAME N M | serve vsock|tcp | vsock CID N M | tcp N M\n",
+	fputs("usage: bench_syscalls [hold] run NAME N M | [hold] long NAME N | serve vsock|tcp | "
+	      "vsock CID N M | tcp N M\n",
 	      stderr);
 	return 2;
 }
 
+static void open_file(void)
+{
+	file = open(FILE_NAME, O_RDONLY);
+	if (file < 0)
+		die(FILE_NAME);
+}
+
+static void measure_all(const char *name, void (*call)(unsigned int, struct answer *),
+			unsigned long n, unsigned long tries)
+{
+	for (unsigned int op = 0; op < OPERATIONS; op++)
+		measure(name, op, call, n, tries);
+}
+
+static unsigned long number(const char *arg)
+{
+	return strtoul(arg, NULL, 0);
+}
+
+static int here(int argc, char **argv)
+{
+	bool each = !strcmp(argv[1], "long");
+
+	if (argc != (each ? 4 : 5))
+		return usage();
+	open_file();
+	warm_up();
+	if (each)
+		measure_each(argv[2], number(argv[3]));
+	else
+		measure_all(argv[2], do_here, number(argv[3]), number(argv[4]));
+	return 0;
+}
+
+static int there(int argc, char **argv)
+{
+	bool vsock = !strcmp(argv[1], "vsock");
+
+	if (argc != (vsock ? 5 : 4))
+		return usage();
+	connect_to(vsock, vsock ? (unsigned int)number(argv[2]) : 0);
+	measure_all(argv[1], do_there, number(argv[argc - 2]), number(argv[argc - 1]));
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	void (*call)(unsigned int, struct answer *) = do_there;
-	const char *how = argc > 1 ? argv[1] : "", *name = how;
-	bool run = !strcmp(how, "run"), vsock = !strcmp(how, "vsock"), tcp = !strcmp(how, "tcp");
+	bool held = argc > 1 && !strcmp(argv[1], "hold");
+	const char *how = "";
+	int ret = 2;
 
+	argc -= held;
+	argv += held;
+	if (argc > 1)
+		how = argv[1];
 	if (argc == 3 && !strcmp(how, "serve")) {
-		file = open(FILE_NAME, O_RDONLY);
-		if (file < 0)
-			die(FILE_NAME);
+		open_file();
 		serve(!strcmp(argv[2], "vsock"));
-	}
-	if (argc != (tcp ? 4 : 5) || !(run || vsock || tcp))
-		return usage();
-	if (run) {
-		name = argv[2];
-		call = do_here;
-		file = open(FILE_NAME, O_RDONLY);
-		if (file < 0)
-			die(FILE_NAME);
-	} else {
-		connect_to(vsock, vsock ? (unsigned int)strtoul(argv[2], NULL, 0) : 0);
 	}
 	xo_mark_read(ONE, &one);
 	if (!one.valid) {
 		fputs("bench_syscalls: no counters here: this runs in the lab only\n", stderr);
 		return 1;
 	}
-	for (unsigned int op = 0; op < OPERATIONS; op++)
-		measure(name, op, call, strtoul(argv[argc - 2], NULL, 0),
-			strtoul(argv[argc - 1], NULL, 0));
-	return 0;
+	if (!strcmp(how, "run") || !strcmp(how, "long"))
+		ret = here(argc, argv);
+	else if (!strcmp(how, "vsock") || !strcmp(how, "tcp"))
+		ret = there(argc, argv);
+	else
+		usage();
+	if (!ret && held)
+		hold();
+	return ret;
 }
