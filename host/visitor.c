@@ -120,6 +120,7 @@ static int bind(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu, struct xo_record
 	*(u64 *)(r->page + XO_KREC_CR4) = xo_visible_cr4();
 	r->bound = cpu;
 	r->bound_vcpu = vcpu;
+	xo_record_name(r, r->server_vpid, xo_vpid());
 	WRITE_ONCE(cpu->record, r);
 	return 0;
 }

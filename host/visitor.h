@@ -97,8 +97,9 @@ struct xo_record {
 	struct kvm_vcpu *bound_vcpu;
 	u64 unbound_at; /* its entries when that was taken from it */
 	struct xo_visitor visitor;
-	u64 server_cr0, server_cr4; /* as seen by its kernel */
-	u32 slot;		    /* of the call that was evicted last */
+	u64 server_cr0, server_cr4;  /* as seen by its kernel */
+	u16 server_vpid, bound_vpid; /* as xo_record_name() told; 0: not yet */
+	u32 slot;		     /* of the call that was evicted last */
 	u64 seq;
 	struct {
 		u64 parks, wakes, kicks, evictions, again, finished, refused, faults;
@@ -144,6 +145,13 @@ u64 xo_visible_cr4(void);
 struct xo_record *xo_record_by_id(u64 id); /* RCU or xo_mutex */
 struct xo_record *xo_record_by_server(const struct kvm_vcpu *vcpu);
 void xo_record_close(struct xo_record *r); /* xo_record_lock held: no visit begins any more */
+/*
+ * For the TLB model of the lab (docs/tlb-model.md), NOPs elsewhere: who is away in this context is
+ * the server CPU, and what one of the two flushes is gone for both. VPIDs; xo_record_lock held, or
+ * nobody is there any more.
+ */
+void xo_record_name(struct xo_record *r, u16 server, u16 bound);
+u16 xo_vpid(void); /* VMCS loaded */
 
 /* The hook where a halted vCPU wakes. xo_mutex; the second when no VM is enrolled any more. */
 int xo_wake_hook(void);
