@@ -155,10 +155,9 @@ static int platform_init(void)
 	return -ENODEV;
 }
 
-/* What visits left to be used again, the host having forgotten all of it. */
+/* What stubs that were visited left. */
 static void platform_exit(void)
 {
-	xo_visit_exit();
 	xo_park_exit();
 }
 
@@ -207,6 +206,7 @@ static const struct {
 	{ "set up work items", xo_board_init, xo_board_exit },
 	{ "make room for requests", xo_request_init, xo_request_exit },
 	{ "make gates known", xo_conn_init, xo_conn_exit },
+	{ "prepare visits", xo_visit_init, xo_visit_exit },
 	{ "allocate the event interrupt", xo_irq_init, xo_irq_exit },
 	{ "contact the host", host_init, host_exit },
 	{ "watch for reboots", reboot_init, reboot_exit },

@@ -36,8 +36,7 @@ u64 xo_visit_serve(u64 slot, u64 seq, struct xo_stub *s);
 static DEFINE_MUTEX(lock);
 static struct {
 	u64 *table[3];
-	u64 region; /* gpa; 0: not made */
-	u8 *text;
+	u64 *text; /* in the runtime's place: who goes there natively was evicted */
 } window;
 
 /* movabs rax, to; jmp rax */
@@ -58,42 +57,29 @@ static void free_window(void)
 
 	for (i = 0; i < ARRAY_SIZE(window.table); i++)
 		free_page((unsigned long)window.table[i]);
-	if (window.text)
-		memunmap(window.text);
+	free_page((unsigned long)window.text);
 	memset(&window, 0, sizeof(window));
 }
 
-/* The guest's own page in the runtime's place: only who runs natively is ever there. */
-static int fill_text(u64 region)
-{
-	window.text = memremap(region + (XO_KREGION_RT << PAGE_SHIFT), PAGE_SIZE, MEMREMAP_WB);
-	if (!window.text)
-		return -ENOMEM;
-	memset(window.text, 0xcc, PAGE_SIZE);
-	put_jump(window.text + XO_L_krt_ret, xo_visit_native);
-	return 0;
-}
-
 /* lock held. */
-static int make_window(u64 region)
+static int make_window(void)
 {
 	u32 i;
 
-	if (window.region == region)
+	if (window.text)
 		return 0;
-	if (window.region)
-		return -EAGAIN; /* another host's; old stubs have it still */
 	for (i = 0; i < ARRAY_SIZE(window.table); i++)
 		window.table[i] = (u64 *)get_zeroed_page(GFP_KERNEL);
-	if (!window.table[0] || !window.table[1] || !window.table[2] || fill_text(region)) {
+	window.text = (u64 *)get_zeroed_page(GFP_KERNEL);
+	if (!window.table[0] || !window.table[1] || !window.table[2] || !window.text) {
 		free_window();
 		return -ENOMEM;
 	}
+	memset(window.text, 0xcc, PAGE_SIZE);
+	put_jump((u8 *)window.text + XO_L_krt_ret, xo_visit_native);
 	window.table[0][0] = __pa(window.table[1]) | KERNEL_TABLE;
 	window.table[1][0] = __pa(window.table[2]) | KERNEL_TABLE;
-	window.table[2][XO_KGATE_RT >> PAGE_SHIFT] =
-		(region + (XO_KREGION_RT << PAGE_SHIFT)) | KERNEL_TABLE;
-	window.region = region;
+	window.table[2][XO_KGATE_RT >> PAGE_SHIFT] = __pa(window.text) | KERNEL_TABLE;
 	preempt_notifier_inc();
 	return 0;
 }
@@ -250,19 +236,17 @@ static int get_record(struct xo_stub *s)
 	if (s->record_asked)
 		return s->record ? 0 : -EAGAIN;
 	s->record_asked = true;
-	ret = xo_request(&req);
-	if (ret)
-		return -EAGAIN;
 	mutex_lock(&lock);
-	ret = make_window(req.save_gpa);
+	ret = make_window();
 	if (!ret)
 		show_window(s);
 	mutex_unlock(&lock);
-	if (ret) {
-		req.op = XO_REQ_RECORD_DEL;
-		xo_request(&req);
+	if (ret)
 		return -EAGAIN;
-	}
+	req.save_gpa = __pa(window.text);
+	ret = xo_request(&req);
+	if (ret)
+		return -EAGAIN;
 	s->record = req.id;
 	return 0;
 }
@@ -375,16 +359,21 @@ void xo_park_end(struct xo_stub *s)
 		return;
 	s->record = 0;
 	xo_request(&req);
-	if (s->mm) {
-		WRITE_ONCE(((u64 *)s->mm->pgd)[XO_KGATE_ROOT], 0);
-		mmdrop(s->mm);
-		s->mm = NULL;
-	}
+}
+
+/* Not before: a call that was evicted returns through the window, whenever that is. */
+void xo_park_release(struct xo_stub *s)
+{
+	if (!s->mm)
+		return;
+	WRITE_ONCE(((u64 *)s->mm->pgd)[XO_KGATE_ROOT], 0);
+	mmdrop(s->mm);
+	s->mm = NULL;
 }
 
 void xo_park_exit(void)
 {
-	if (window.region)
+	if (window.text)
 		preempt_notifier_dec();
 	free_window();
 }

@@ -189,6 +189,7 @@ void xo_stub_release(struct xo_stub *s)
 	s->dead = true;
 	spin_unlock_irq(&xo.lock);
 	xo_park_end(s);
+	xo_park_release(s);
 	if (first) {
 		xo_service_ungrant(s);
 		spin_lock_irq(&xo.lock);

@@ -5,12 +5,15 @@
  * call goes by exit; if the visitor was evicted, the call is already posted, and is waited for.
  */
 #include <linux/io.h>
+#include <linux/kdebug.h>
 #include <linux/percpu.h>
+#include <linux/rcupdate.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 #include <asm/desc.h>
 #include <asm/fpu/api.h>
 #include <asm/special_insns.h>
+#include <asm/trapnr.h>
 #include <crossover/kgate.h>
 #include "guest.h"
 #include "hypercall.h"
@@ -33,8 +36,8 @@ struct visitor_cpu {
 
 static DEFINE_PER_CPU(struct visitor_cpu, cpus);
 static DEFINE_MUTEX(lock);
-static u8 *region;
-static u64 region_gpa;
+static u8 *region; /* used with interrupts off, where its door has this number */
+static u64 region_gpa, region_number;
 static u32 region_cpus;
 
 /* ------------------------------------------------------------------ tables for the gate, at home
@@ -99,21 +102,41 @@ static void fill_save(u8 *save)
 
 /* ------------------------------------------------------------------ binding */
 
+static u64 door(void)
+{
+	return READ_ONCE(*page(XO_KREGION_DOOR));
+}
+
+static void drop_region(void)
+{
+	u8 *old = region;
+
+	WRITE_ONCE(region, NULL);
+	synchronize_rcu(); /* whoever saw it has interrupts on again */
+	xo_visit_forget();
+	if (old)
+		memunmap(old);
+}
+
+/* The host's region, or that of the host which came after it. lock held. */
 static int make_region(u64 gpa, u32 n)
 {
-	if (region_gpa == gpa && region_cpus >= n)
+	u8 *at;
+
+	if (region && region_gpa == gpa && region_cpus >= n && door() == region_number)
 		return 0;
-	if (region)
-		return -EAGAIN;
 	if (!n || n > XO_KREGION_CPUS)
 		return -EINVAL;
-	region = memremap(gpa, (u64)XO_KREGION_PAGES(n) << PAGE_SHIFT, MEMREMAP_WB);
-	if (!region)
+	drop_region();
+	at = memremap(gpa, (u64)XO_KREGION_PAGES(n) << PAGE_SHIFT, MEMREMAP_WB);
+	if (!at)
 		return -ENOMEM;
+	memcpy(at + (XO_KREGION_TEXT << PAGE_SHIFT), xo_kgate_text, PAGE_SIZE);
+	memcpy(at + (XO_KREGION_HOME << PAGE_SHIFT), xo_kgate_home, PAGE_SIZE);
 	region_gpa = gpa;
 	region_cpus = n;
-	memcpy(page(XO_KREGION_TEXT), xo_kgate_text, PAGE_SIZE);
-	memcpy(page(XO_KREGION_HOME), xo_kgate_home, PAGE_SIZE);
+	region_number = READ_ONCE(*(u64 *)(at + (XO_KREGION_DOOR << PAGE_SHIFT)));
+	smp_store_release(&region, at);
 	return 0;
 }
 
@@ -167,7 +190,7 @@ static int bind(struct visitor_cpu *cpu, u64 record)
 
 /*
  * What comes home is a kernel's own: no segments, no LDT. A program that has some (32-bit ones do)
- * goes by exit. Interrupts are off.
+ * goes by exit.
  */
 static bool has_segments(void)
 {
@@ -210,18 +233,19 @@ static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
 	u64 status;
 	int ret = 0;
 
+	if (has_segments())
+		return XO_KGATE_ABSENT;
 	local_irq_save(flags);
 	cpu = this_cpu_ptr(&cpus);
-	if (has_segments()) {
-		status = XO_KGATE_ABSENT;
-	} else {
-		if (cpu->record != record || !same_cr4(cpu))
-			ret = bind(cpu, record);
-		if (!ret)
-			status = believed(xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value));
-		else
-			status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
-	}
+	/* Closed: the host is about to take it away. */
+	if (!smp_load_acquire(&region) || !region_number || door() != region_number)
+		ret = -ENODEV;
+	else if (cpu->record != record || !same_cr4(cpu))
+		ret = bind(cpu, record);
+	if (!ret)
+		status = believed(xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value));
+	else
+		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
 	if (status == XO_KGATE_UNBOUND)
 		cpu->record = 0;
 	local_irq_restore(flags);
@@ -287,8 +311,35 @@ void xo_visit_forget(void)
 	for_each_possible_cpu(cpu) per_cpu(cpus, cpu).record = 0;
 }
 
+/*
+ * VMFUNC in the gate at home, though no host (any more) knows it: #UD. As a gate that leads
+ * nowhere. (The door was closed too late for this CPU: it stood still in the visit.) Registers:
+ * kgate.S.
+ */
+static int undefined(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct die_args *args = data;
+	struct pt_regs *regs = args->regs;
+
+	if (event != DIE_TRAP || args->trapnr != X86_TRAP_UD || user_mode(regs) ||
+	    regs->ip != XO_KGATE_BASE + XO_L_kgate_in - 3)
+		return NOTIFY_DONE;
+	regs->ip = XO_KGATE_BASE + XO_KGATE_HOME + XO_L_khome_enter;
+	regs->si = XO_KGATE_UNBOUND;
+	regs->dx = 0;
+	regs->di = XO_KGATE_HOST;
+	return NOTIFY_STOP;
+}
+
+static struct notifier_block undefined_block = { .notifier_call = undefined };
+
+int xo_visit_init(void)
+{
+	return register_die_notifier(&undefined_block);
+}
+
 void xo_visit_exit(void)
 {
-	if (region)
-		memunmap(region);
+	unregister_die_notifier(&undefined_block);
+	drop_region();
 }

@@ -25,7 +25,8 @@ enum xo_visit_end {
 /* The request stands in the slot. */
 enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slot,
 				struct completion *done);
-void xo_visit_exit(void);
+int xo_visit_init(void);
+void xo_visit_exit(void);   /* nobody makes calls any more */
 void xo_visit_forget(void); /* the host is gone, or another one; xo.host held */
 
 /* ---- callee (park.c) */
@@ -34,8 +35,9 @@ void xo_visit_forget(void); /* the host is gone, or another one; xo.host held */
  * -EAGAIN: it cannot be visited: wait otherwise. */
 int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
 		 int (*take)(struct xo_stub *s, struct xo_g_serve *req));
-void xo_park_end(struct xo_stub *s);  /* its session ends; may sleep */
-void xo_park_kick(struct xo_stub *s); /* xo.lock held: there is a call for it */
+void xo_park_end(struct xo_stub *s);	 /* its session ends; may sleep */
+void xo_park_release(struct xo_stub *s); /* none of its threads is in the module any more */
+void xo_park_kick(struct xo_stub *s);	 /* xo.lock held: there is a call for it */
 bool xo_park_cancel(struct xo_link *l, struct xo_stub *s, u32 slot); /* xo.lock held */
 int xo_park_allow(struct xo_stub *s, const u64 *bitmap, u32 words);
 void xo_park_exit(void);

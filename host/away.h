@@ -121,6 +121,8 @@ struct xo_gate_cpu {
 	struct xo_record *current_record; /* the same, at the last entry */
 	u64 entries;		    /* counted before each, where there is a kernel-world gate */
 	bool busy;		    /* from then on until all of the exit has been dealt with */
+	bool quiet;		    /* with interrupts on at the last exit */
+	u64 quiets;		    /* such exits */
 	u32 bitmap;		    /* exceptions that exited before it was armed */
 	bool cr8;		    /* so did MOV to CR8 */
 	u8 msr[XO_GUARDED_BYTES];   /* and these MSRs */

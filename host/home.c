@@ -268,6 +268,7 @@ bool xo_gate_home(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 		from_away(&a);
 	else
 		at_home(&a);
+	xo_visitor_out(a.cpu);
 	/* Whoever waits for this vCPU to come out finds what became of it. */
 	smp_store_release(&a.cpu->busy, false);
 	return away;

@@ -9,7 +9,8 @@
 #include "kgate_blob.h"
 
 /* Supervisor, accessed, dirty. As with XO_PTE the EPT alone says what is allowed. */
-#define KPTE 0x63ULL
+#define KPTE	 0x63ULL
+#define LEAVE_MS 1000
 
 static LIST_HEAD(text_pages);
 u64 *xo_ktext_page, *xo_krt_page;
@@ -43,7 +44,7 @@ void xo_kgate_free(struct xo_vm *vm)
 	if (!k)
 		return;
 	vm->kgate = NULL;
-	if (k->mapping.mapped)
+	if (k->mapping.mapped && !k->stays)
 		xo_memory_unmap(vm->kvm, &k->mapping);
 	if (k->va)
 		vunmap(k->va);
@@ -51,6 +52,56 @@ void xo_kgate_free(struct xo_vm *vm)
 		xo_memory_free(&k->memory);
 	xo_pages_free(&k->pages);
 	kfree(k);
+}
+
+static void set_door(struct xo_kgate *k, u64 number)
+{
+	WRITE_ONCE(*(u64 *)(k->va + (XO_KREGION_DOOR << PAGE_SHIFT)), number);
+}
+
+/* Outside the guest, with interrupts on: it is not between two instructions of a visit. */
+static bool has_left(struct xo_gate_cpu *cpu, u64 quiets)
+{
+	return READ_ONCE(cpu->quiets) != quiets ||
+	       (!smp_load_acquire(&cpu->busy) && READ_ONCE(cpu->quiet));
+}
+
+/* Instructions and page tables of the guest's are in the region: without it the VM could not go on.
+ */
+static bool wait_until_left(struct xo_vm *vm, u32 n)
+{
+	struct xo_gate_cpu *cpu = vm->gate->cpu[n];
+	struct kvm_vcpu *vcpu = kvm_get_vcpu(vm->kvm, n);
+	u64 quiets;
+	u32 ms;
+
+	if (!cpu || !cpu->keptp || !vcpu)
+		return true;
+	quiets = READ_ONCE(cpu->quiets);
+	for (ms = 0; !has_left(cpu, quiets) && ms < LEAVE_MS; ms++) {
+		kvm_vcpu_kick(vcpu);
+		usleep_range(500, 1000);
+	}
+	return has_left(cpu, quiets);
+}
+
+void xo_kgate_close(struct xo_vm *vm)
+{
+	struct xo_kgate *k = vm->kgate;
+	u32 i;
+
+	if (!k || !vm->gate || READ_ONCE(vm->dead))
+		return;
+	set_door(k, 0);
+	xo_away_flush(); /* each CPU exits once: what it saw of the door before is told by `quiet`
+			  */
+	for (i = 0; i < k->cpus; i++)
+		k->stays |= !wait_until_left(vm, i);
+	if (k->stays)
+		pr_notice("VM '%s' does not run, or not with interrupts on: it keeps the memory of "
+			  "its gates "
+			  "until it ends\n",
+			  vm->name);
 }
 
 /* Every page of the window is present, where nothing is: what is not allowed ends in the EPT. */
@@ -94,8 +145,10 @@ static int make(struct xo_vm *vm, struct xo_kgate *k)
 	}
 	error = xo_memory_map(vm->kvm, &k->memory, XO_MEMSLOT_BASE + XO_MEMSLOT_KGATE,
 			      vm->gpa_base + XO_MEMSLOT_KGATE * XO_GPA_STRIDE, &k->mapping);
-	if (!error)
+	if (!error) {
 		fill_tables(k);
+		set_door(k, xo_wid_new());
+	}
 	return error;
 }
 

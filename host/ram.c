@@ -53,6 +53,8 @@ static void unpin_all(struct xo_ram *ram)
 {
 	u32 i;
 
+	if (ram->runtime)
+		*ram->runtime = ram->runtime_was;
 	for (i = 0; i < 512; i++)
 		if (ram->pdpt[i])
 			unpin_directory(ram, phys_to_virt(ram->pdpt[i] & EPT_FRAME));
@@ -77,6 +79,52 @@ void xo_ram_free(struct xo_vm *vm)
 	xo_pages_free(&ram->pages);
 	kfree(ram->piece);
 	kfree(ram);
+}
+
+/* ------------------------------------------------------------------ the runtime's page */
+
+/* 2 MiB as 512 leaves that say the same. */
+static int split(struct xo_ram *ram, u64 *entry)
+{
+	u64 *pt = xo_page_new(&ram->pages);
+	u32 i;
+
+	if (!pt)
+		return -ENOMEM;
+	for (i = 0; i < HUGE_PAGES; i++)
+		pt[i] = (*entry & ~EPT_HUGE) + ((u64)i << PAGE_SHIFT);
+	WRITE_ONCE(*entry, xo_ept_table(pt));
+	ram->big--;
+	ram->small += HUGE_PAGES;
+	return 0;
+}
+
+int xo_ram_runtime(struct xo_ram *ram, u64 gpa)
+{
+	u64 *entry, *pt;
+
+	if (gpa >= 1ULL << 39 || !PAGE_ALIGNED(gpa))
+		return -EINVAL;
+	entry = &ram->pdpt[xo_level_index(gpa, 2)];
+	if (*entry)
+		entry = (u64 *)phys_to_virt(*entry & EPT_FRAME) + xo_level_index(gpa, 1);
+	if (*entry & EPT_HUGE && split(ram, entry))
+		return -ENOMEM;
+	if (!*entry)
+		return -EINVAL;
+	pt = phys_to_virt(*entry & EPT_FRAME);
+	entry = &pt[xo_level_index(gpa, 0)];
+	if (entry == ram->runtime)
+		return 0;
+	if (!*entry)
+		return -EINVAL;
+	if (ram->runtime)
+		WRITE_ONCE(*ram->runtime, ram->runtime_was);
+	ram->runtime = entry;
+	ram->runtime_was = *entry;
+	WRITE_ONCE(*entry, xo_ept_leaf(virt_to_phys(xo_krt_page), XO_EPT_X));
+	xo_away_flush();
+	return 0;
 }
 
 /* ------------------------------------------------------------------ being told */

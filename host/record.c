@@ -62,9 +62,7 @@ static int map_gate(struct xo_record *r)
 	for (i = 0; i < k->cpus && !error; i++)
 		error = map(r, xo_kregion(k, XO_KREGION_CPU(i)), k->table[0], XO_EPT_R);
 	return error ?: map(r, xo_kregion(k, XO_KREGION_RT), xo_krt_page, XO_EPT_X)
-		     ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R)
-		     ?: map(r, xo_kregion(r->callee->kgate, XO_KREGION_RT), xo_krt_page,
-			    XO_EPT_X);
+		     ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R);
 }
 
 static int map_window(struct xo_record *r)
@@ -83,8 +81,7 @@ static int map_window(struct xo_record *r)
 /* Ours must not lie where the callee has memory: those tables are shared. */
 static bool is_apart(const struct xo_record *r)
 {
-	const u64 gpa[] = { r->caller->kgate->mapping.gpa, r->callee->kgate->mapping.gpa,
-			    r->link->mapping[XO_CALLEE].gpa };
+	const u64 gpa[] = { r->caller->kgate->mapping.gpa, r->link->mapping[XO_CALLEE].gpa };
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(gpa); i++)
@@ -239,7 +236,7 @@ enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee)
 	if (xo_wake_hook())
 		return XO_REASON_ENGINE;
 	if (!xo_gate_vm_get(caller) || xo_gate_add_cpus(caller) || !xo_kgate_get(caller) ||
-	    !xo_kgate_get(callee) || xo_kgate_add_cpus(caller))
+	    xo_kgate_add_cpus(caller))
 		return XO_REASON_NO_MEMORY;
 	reason = xo_ram_get(callee);
 	if (!reason)
@@ -271,6 +268,9 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 		return XO_REASON_VERSION;
 	if (count(link) >= RECORDS_PER_LINK)
 		return -EDQUOT;
+	error = xo_ram_runtime(callee->ram, request->save_gpa);
+	if (error)
+		return error;
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
 	if (!r)
 		return -ENOMEM;
@@ -288,7 +288,6 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 	}
 	list_add_tail_rcu(&r->node, &records);
 	request->id = r->id;
-	request->save_gpa = callee->kgate->mapping.gpa;
 	return 0;
 }
 

@@ -185,6 +185,17 @@ void xo_visitor_disarm(struct xo_gate_cpu *cpu)
 		xo_guard_disarm(cpu);
 }
 
+void xo_visitor_out(struct xo_gate_cpu *cpu)
+{
+	bool quiet;
+
+	if (!cpu->keptp)
+		return;
+	quiet = xo_vmread(GUEST_RFLAGS) & X86_EFLAGS_IF;
+	WRITE_ONCE(cpu->quiet, quiet);
+	WRITE_ONCE(cpu->quiets, cpu->quiets + quiet);
+}
+
 /* ------------------------------------------------------------------ the caller's state at home */
 
 static void set_tables(const struct xo_kernel_state *k)

@@ -25,6 +25,7 @@ struct xo_kgate {
 	u8 *va;
 	u64 *table[4]; /* genuine: root, PDPT, PD, PT */
 	u32 cpus;      /* vCPUs that have their pages in the region */
+	bool stays;    /* a CPU of the VM may be there: it is the VM's to the end */
 };
 
 extern u64 *xo_ktext_page, *xo_krt_page;
@@ -32,6 +33,9 @@ int xo_kgate_init(void);
 void xo_kgate_exit(void);
 /* The VM's, made if need be. xo_mutex. NULL: no memory, or no addresses. */
 struct xo_kgate *xo_kgate_get(struct xo_vm *vm);
+/* Closes the door and waits, for a second at most, until no CPU of the VM is in the region; while
+ * the hooks still find the VM. xo_mutex, sleeps. */
+void xo_kgate_close(struct xo_vm *vm);
 void xo_kgate_free(struct xo_vm *vm);
 /* Kernel-world gate contexts of the vCPUs that have none yet. -ENOMEM. */
 int xo_kgate_add_cpus(struct xo_vm *vm);
@@ -55,13 +59,17 @@ struct xo_ram {
 	struct list_head pages;
 	u64 *pdpt; /* level 2: 512 GiB */
 	u64 pinned, big, small;
-	bool revoked; /* its process changed the memory: nobody enters any more */
+	u64 *runtime, runtime_was; /* the leaf that is the runtime's, and what it was */
+	bool revoked;		   /* its process changed the memory: nobody enters any more */
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;
 };
 
 /* The callee's, made if need be; pins all of the VM's memory. xo_mutex, sleeps long. */
 enum xo_reason xo_ram_get(struct xo_vm *vm);
+/* Where visitors of this VM find the runtime's text, instead of that page of the VM's own.
+ * -EINVAL: it has no such page; -ENOMEM. xo_mutex, sleeps. */
+int xo_ram_runtime(struct xo_ram *ram, u64 gpa);
 void xo_ram_free(struct xo_vm *vm); /* nobody is inside */
 
 /* ------------------------------------------------------------------ record.c, visitor.c, park.c */
@@ -130,6 +138,7 @@ int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id);
 struct xo_away;
 void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu);
 void xo_visitor_disarm(struct xo_gate_cpu *cpu);
+void xo_visitor_out(struct xo_gate_cpu *cpu);	/* all of the exit has been dealt with */
 bool xo_visitor_home(struct xo_away *a);    /* true: it was one, and is dealt with */
 bool xo_visitor_at_home(struct xo_away *a); /* likewise, of an exit at home */
 /* guard.c: what a visitor could change of its caller's vCPU without an exit, and neither gate nor

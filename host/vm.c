@@ -198,6 +198,7 @@ static void finish(struct xo_vm *vm)
 			xo_link_free(vm->link[i]);
 	xo_services_vm_free(vm);
 	xo_visits_vm_gone(vm);
+	xo_kgate_close(vm);
 	xo_vmfunc_vm_gone(vm);
 	hash_del_rcu(&vm->hash);
 	list_del(&vm->node);

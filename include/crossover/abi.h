@@ -134,8 +134,9 @@ enum xo_request_op {
 	XO_REQ_DETACH = 7, /* Caller: id of the connection */
 	XO_REQ_REVIVE = 8, /* Caller: id: make its revoked context anew. -EHOSTDOWN: it cannot be */
 	XO_REQ_RESET = 9,  /* Caller: id, slot: forget the interrupted call in it. -ENODATA: none */
-	/* Callee: a stub of (link, session) can be visited; entry = XO_KGATE_BUILD (kgate_blob.h).
-	 * Out: id, save_gpa = the region of kgate.h. -EXDEV: not on this link (now). */
+	/* Callee: a stub of (link, session) can be visited; entry = XO_KGATE_BUILD (kgate_blob.h),
+	 * save_gpa = the page of its own memory that its stubs' page tables have in the runtime's
+	 * place. Out: id. -EXDEV: not on this link (now); -EINVAL: no such page. */
 	XO_REQ_RECORD_ADD = 11,
 	XO_REQ_RECORD_DEL = 12, /* Callee: id; a visitor that is inside is evicted first */
 	/* Caller: the record of (link, session), -ENOENT none; entry as above. Out: id, save_gpa =

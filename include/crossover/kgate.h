@@ -16,10 +16,18 @@
  *   0x6000  -                    -                 runtime, --x              runtime, --x
  *   0x7000  home text, r-x       -                 -                         -
  *
+<<<<<<< HEAD
  * Where a parked stub goes on in a visit stands on its own stack: flags, and a frame for IRETQ.
  * Natively, where no host is between, the runtime's page in the stub's page tables is the callee's
  * own copy: there krt_ret is a jump to where an evicted call ends. So the EPT context itself tells
  * whether a call that returns is still a visitor; no flag does.
+=======
+ * The landing is the callee's own: it calls the stub's function. Natively, where no host is
+ * between, the runtime's page in the stub's page tables is a page of the callee's own memory: there
+ * krt_ret is a jump to where an evicted call ends. So the EPT context itself tells whether a call
+ * that returns is still a visitor; no flag does. (Its own memory, so that it is there whatever
+ * becomes of link and host module until the call returns, an hour later perhaps.)
+>>>>>>> ca6e9e0 (visitors: Survive unloading: a door, and the callee's own page)
  */
 #ifndef CROSSOVER_KGATE_H
 #define CROSSOVER_KGATE_H
@@ -37,10 +45,16 @@
 #define XO_KGATE_HOME	     0x7000
 
 /*
- * The region of guest-physical memory that the host gives each VM of such a link: pages, by number.
- * At home it is memory of the VM's own, which the guest module fills in. In the gate context and in
- * the callee's, the genuine pages are at the same addresses. A CPU's CR3 for the gate is the
- * address of its root.
+ * The region of guest-physical memory that the host gives each caller of such a link: pages, by
+ * number. At home it is memory of the VM's own, which the guest module fills in. In the gate
+ * context and in the callee's, the genuine pages are at the same addresses. A CPU's CR3 for the
+ * gate is the address of its root.
+ *
+ * The door is the first quadword of its page. The host writes it: another number each time that the
+ * region is made, 0 before it goes. A CPU of the guest looks there with interrupts off, uses the
+ * region only if the number is that of the region that it filled, and lets interrupts in
+ * afterwards: so each CPU that was seen with interrupts on since the door closed has left, for
+ * good.
  */
 #define XO_KREGION_TEXT	     0
 #define XO_KREGION_TABLE     1 /* genuine PDPT, PD, PT */
@@ -48,6 +62,7 @@
 #define XO_KREGION_VCPU	     5
 #define XO_KREGION_RECORD    6
 #define XO_KREGION_NONE	     7 /* never there away */
+#define XO_KREGION_DOOR	     7 /* at home */
 #define XO_KREGION_RT	     8
 #define XO_KREGION_HOME	     9
 #define XO_KREGION_CPU(n)    (16 + 8 * (n)) /* root; at home also PDPT, PD, PT, save page */

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * xo_visitor: system calls by visits, counted and disturbed.
+/* clang-format off: a table
  *
- *	xo_visitor calls CALLEE NR N WANT     in the caller: N calls; how many were by visits, their
- *	                                      counts, and all exits meanwhile
- *	xo_visitor forced CALLEE NR WANT AGAIN  an exit before each instruction away; AGAIN: and
- *another so many instructions later (0: none) xo_visitor until CALLEE NR WANT S     calls for S
- *seconds, whatever becomes of them xo_visitor visits                     in either: visits of each
- *link, as counted there xo_visitor records                    in the host: records and their
- *counters
- */
+ * xo_visitor: system calls by visits, counted and disturbed. WANT: their result; -1: any above 0.
+ *
+ *	xo_visitor calls CALLEE NR N WANT       in the caller: N calls; how many were by visits, their
+ *	                                        counts, and all exits meanwhile
+ *	xo_visitor forced CALLEE NR WANT AGAIN  an exit before each instruction away; AGAIN: and another
+ *	                                        so many instructions later (0: none)
+ *	xo_visitor until CALLEE NR WANT S       calls for S seconds or until SIGTERM, whatever becomes of them
+ *	xo_visitor visits                       in either: visits of each link, as counted there
+ *	xo_visitor records                      in the host: records and their counters
+ * clang-format on */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +66,12 @@ static int call(int fd, uint32_t nr, int64_t *result)
 	return 0;
 }
 
+/* WANT -1: anything above 0. */
+static int is_right(int64_t result, int64_t want)
+{
+	return want >= 0 ? result == want : result > 0;
+}
+
 static void must(int fd, uint32_t nr, int64_t want)
 {
 	int64_t result = 0;
@@ -71,7 +79,7 @@ static void must(int fd, uint32_t nr, int64_t want)
 
 	if (err)
 		DIE("call %u: %s", nr, strerror(-err));
-	if (result != want)
+	if (!is_right(result, want))
 		DIE("call %u: result %lld, not %lld", nr, (long long)result, (long long)want);
 }
 
@@ -161,6 +169,13 @@ static void forced(const char *callee, uint32_t nr, int64_t want, uint64_t again
 	printf("forced nr=%u fired=%lu twice=%lu last=%lu\n", nr, fired, second, last);
 }
 
+static volatile sig_atomic_t stop;
+
+static void on_term(int sig)
+{
+	stop = sig;
+}
+
 static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
 {
 	time_t end = time(NULL) + seconds;
@@ -168,7 +183,8 @@ static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
 	int64_t result = 0;
 	int fd = -1, err;
 
-	while (time(NULL) < end) {
+	signal(SIGTERM, on_term);
+	while (!stop && time(NULL) < end) {
 		if (fd < 0) {
 			fd = try_session(callee);
 			if (fd < 0) {
@@ -180,11 +196,11 @@ static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
 		err = call(fd, nr, &result);
 		if (err) {
 			failed++;
-			if (err != -EHOSTDOWN)
+			if (err != -EHOSTDOWN && !(stop && err == -EINTR))
 				DIE("call %u: %s", nr, strerror(-err));
 			close(fd);
 			fd = -1;
-		} else if (want >= 0 ? result == want : result > 0) {
+		} else if (is_right(result, want)) {
 			right++;
 		} else {
 			wrong++;
