@@ -6,7 +6,7 @@
 n=${n:-2} unloads=${unloads:-1} vms=${vms:-0} seed=${seed:-1}
 RANDOM=$seed
 snooze() { sleep "0.$((RANDOM % 3))$((RANDOM % 10))"; }
-pinned() { awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat; }
+pinned() { echo 1 >/proc/sys/vm/stat_refresh; awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat; }
 all_up() {
 	host_up; guest_up mgr; guest_up web
 	linked || xo link mgr web --engine vmfunc --kernel >/dev/null || fail "xo link --kernel"
