@@ -233,7 +233,7 @@ static long do_visits(struct xo_file *f, void __user *arg)
 		return -EFAULT;
 	if (req.revision != XO_ABI_REVISION)
 		return -EPROTO;
-	return xo_park_allow(f->stub, req.allowed, ARRAY_SIZE(req.allowed));
+	return xo_visits_allow(f->stub, &req);
 }
 
 static long do_service(struct xo_file *f, void __user *arg)

@@ -7,7 +7,7 @@
  *   board.c    event words, list of links                     call.c     caller: one call
  *   link.c     links, their windows and slots                 serve.c    callee: taking calls
  *   stub.c     callee: stubs, mmap of slots                   master.c   callee: masters
- *   ring.c     both: calls that need no host
+ *   ring.c     both: calls that need no host           visit*.c, park.c, decode.c  visits
  *   invoke.c   caller: calls of services                      map.c      caller: mmap
  *   router*.c, marshal*.c  routed system calls
  *
@@ -324,18 +324,15 @@ struct xo_stub {
 	bool granted; /* its caller may attach; of who answers OPEN, then of who ends the session */
 	bool opened;  /* OPEN was answered with success */
 	bool dead;
-	struct task_struct *parker; /* the thread that can be visited */
-	/* park.c: of that thread */
-	struct preempt_notifier notifier;
-	u64 record; /* at the host; 0: none */
+	struct list_head parkings; /* its threads in xo_park_wait() */
+	/* park.c, visit_serve.c */
+	struct task_struct *parker; /* the thread that can be visited; atomic */
+	bool thread_wanted;	    /* and it was said so */
+	u64 record;		    /* at the host; 0: none */
 	bool record_asked;
-	int parked_on;	      /* CPU where it stands, or a call of its is evicted; -1: neither */
-	struct mm_struct *mm; /* whose root has the window */
-	DECLARE_BITMAP(allowed, XO_SYSCALLS);
-	/* of the visit */
-	u64 visit_slot, visit_seq;
-	int visit_status;
-	bool visiting;
+	struct mm_struct *mm;			    /* whose root has the window */
+	struct xo_g_visits visits;		    /* revision 0: it is not to be visited */
+	DECLARE_BITMAP(visited, XO_SLOTS_PER_LINK); /* slots whose calls are under way */
 };
 
 void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq); /* xo.lock held; any context */

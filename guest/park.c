@@ -6,15 +6,12 @@
  * is done here, natively, by the same function at the same instruction.
  */
 #include <linux/io.h>
-#include <linux/kprobes.h>
 #include <linux/preempt.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <asm/pgtable.h>
-#include <asm/syscall.h>
 #include <crossover/kgate.h>
-#include <crossover/syscalls.h>
 #include "guest.h"
 #include "hypercall.h"
 #include "kgate_blob.h"
@@ -25,7 +22,7 @@
 
 extern long xo_park_stub(u64 record, u64 cookie);
 extern char xo_visit_native[];
-u64 xo_visit_serve(u64 slot, u64 seq, struct xo_stub *s);
+u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p);
 
 /* ------------------------------------------------------------------ the window in a stub's page
  * tables
@@ -89,128 +86,52 @@ static void show_window(struct xo_stub *s)
 {
 	u64 *root = (u64 *)current->mm->pgd;
 
-	if (s->mm)
-		return;
 	s->mm = current->mm;
 	mmgrab(s->mm);
 	WRITE_ONCE(root[XO_KGATE_ROOT], __pa(window.table[0]) | KERNEL_TABLE);
 }
 
-/* ------------------------------------------------------------------ which calls
- *
- * Those that name neither memory nor descriptors, by the numbers that the stub allows. Others come
- * by exit, where the stub looks at them.
- */
-static sys_call_ptr_t function[XO_SYSCALLS];
-
-static bool is_plain(const struct xo_syscall *sc)
-{
-	u32 i;
-
-	for (i = 0; i < XO_SYSCALL_ARGS; i++)
-		if (sc->args[i].kind != XO_ARG_NONE && sc->args[i].kind != XO_ARG_VALUE)
-			return false;
-	return sc->group == XO_CLASS_INFO;
-}
-
-/* The kernel does not export them. */
-static sys_call_ptr_t find_function(const char *name)
-{
-	char symbol[64];
-	struct kprobe probe = { .symbol_name = symbol, .flags = KPROBE_FLAG_DISABLED };
-	sys_call_ptr_t at;
-
-	snprintf(symbol, sizeof(symbol), "__x64_sys_%s", name);
-	if (register_kprobe(&probe))
-		return NULL;
-	at = (sys_call_ptr_t)probe.addr;
-	unregister_kprobe(&probe);
-	return at;
-}
-
-int xo_park_allow(struct xo_stub *s, const u64 *bitmap, u32 words)
-{
-	u32 nr;
-
-	mutex_lock(&lock);
-	for (nr = 0; nr < min_t(u32, words * 64, XO_SYSCALLS); nr++) {
-		const struct xo_syscall *sc = xo_syscall_find(nr);
-
-		if (!(bitmap[nr / 64] & BIT_ULL(nr % 64)) || !sc || !is_plain(sc))
-			continue;
-		if (!function[nr])
-			function[nr] = find_function(sc->name);
-		if (function[nr])
-			__set_bit(nr, s->allowed);
-	}
-	mutex_unlock(&lock);
-	return 0;
-}
-
 /* ------------------------------------------------------------------ a visitor's work
  *
- * As the stub, on its stack, between two instructions of xo_park_stub(). It may sleep, fault or
- * exit wherever it likes: then it goes on natively. Returns 0: the reply is in the slot; else the
- * call is one for the stub's ring 3.
+ * As the stub, on its stack, between two instructions of xo_park_stub().
  */
-static int serve(struct xo_stub *s, u32 slot)
-{
-	struct xo_msg *msg = xo_slot_msg(s->link, slot);
-	struct pt_regs regs = { .orig_ax = READ_ONCE(msg->nr) };
-	u64 nr = regs.orig_ax;
-	s64 result = 0;
 
-	if (READ_ONCE(msg->session) != s->id || s->dead || s->buffer != XO_NO_SLOT)
-		return -EAGAIN;
-	switch (READ_ONCE(msg->op)) {
-	case XO_OP_PING:
-		break;
-	case XO_OP_SYSCALL:
-		if (nr >= XO_SYSCALLS || !test_bit(nr, s->allowed) || !function[nr])
-			return -EAGAIN;
-		regs.di = READ_ONCE(msg->args[0]);
-		regs.si = READ_ONCE(msg->args[1]);
-		regs.dx = READ_ONCE(msg->args[2]);
-		regs.r10 = READ_ONCE(msg->args[3]);
-		regs.r8 = READ_ONCE(msg->args[4]);
-		regs.r9 = READ_ONCE(msg->args[5]);
-		result = function[nr](&regs);
-		break;
-	default:
-		return -EAGAIN;
-	}
-	WRITE_ONCE(msg->result, result);
-	WRITE_ONCE(msg->out_len, 0);
-	WRITE_ONCE(msg->file_mode, 0);
-	atomic64_inc(&s->link->visits);
-	return 0;
-}
-
-u64 xo_visit_serve(u64 slot, u64 seq, struct xo_stub *s)
+/* It goes on natively from here; if it is native, nothing happens. */
+static void evict(struct xo_parking *p)
 {
-	s->visit_slot = slot;
-	s->visit_seq = seq;
-	WRITE_ONCE(s->visiting, true);
-	barrier();
-	/* Only slots that have been bound to the session by a call over exit. */
-	s->visit_status = slot < s->link->slots && (READ_ONCE(s->bound) & BIT_ULL(slot))
-				  ? serve(s, slot)
-				  : -EAGAIN;
-	barrier();
-	WRITE_ONCE(s->visiting, false);
-	return s->visit_status;
-}
-
-/* Interrupts are off: the stub is to be switched out, and a visitor must not be. */
-static void switched_out(struct preempt_notifier *notifier, struct task_struct *next)
-{
-	struct xo_stub *s = container_of(notifier, struct xo_stub, notifier);
 	u64 rcx = 0, rdx = 0;
 
-	if (!READ_ONCE(s->visiting))
-		return;
 	xo_vmcall(XO_HC_EVICT, 0, &rcx, &rdx, 0);
-	WRITE_ONCE(s->visiting, false); /* native now */
+	WRITE_ONCE(p->visiting, false);
+}
+
+u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p)
+{
+	p->slot = slot;
+	p->seq = seq;
+	p->cancelled = false;
+	WRITE_ONCE(p->under_way, true);
+	WRITE_ONCE(p->visiting, true);
+	barrier();
+	p->status = xo_visits_serve(p, min_t(u64, slot, XO_SLOTS_PER_LINK));
+	/* Whom it woke on this CPU must not wait until something else wakes that. */
+	if (need_resched())
+		evict(p);
+	barrier();
+	WRITE_ONCE(p->visiting, false);
+	return p->status;
+}
+
+/* Interrupts are off: the stub is to be switched out, and a visitor must not be. Natively it may
+ * stay away for long: another thread can be visited meanwhile. */
+static void switched_out(struct preempt_notifier *notifier, struct task_struct *next)
+{
+	struct xo_parking *p = container_of(notifier, struct xo_parking, notifier);
+
+	if (!READ_ONCE(p->visiting))
+		return;
+	evict(p);
+	cmpxchg(&p->stub->parker, p->task, NULL);
 }
 
 static void switched_in(struct preempt_notifier *notifier, int cpu)
@@ -221,7 +142,7 @@ static struct preempt_ops notifier_ops = { switched_in, switched_out };
 
 /* ------------------------------------------------------------------ parking */
 
-/* The host's record of this stub; asked for once. */
+/* The host's record of this stub; asked for once, by the parker. */
 static int get_record(struct xo_stub *s)
 {
 	struct xo_request req = {
@@ -234,7 +155,7 @@ static int get_record(struct xo_stub *s)
 	int ret;
 
 	if (s->record_asked)
-		return s->record ? 0 : -EAGAIN;
+		return s->record && s->mm == current->mm ? 0 : -EAGAIN;
 	s->record_asked = true;
 	mutex_lock(&lock);
 	ret = make_window();
@@ -252,81 +173,131 @@ static int get_record(struct xo_stub *s)
 }
 
 /* The evicted call has ended, as any call over exit does; or was none that a visitor serves. */
-static void end_evicted(struct xo_stub *s)
+static void end_evicted(struct xo_parking *p)
 {
-	struct xo_link *l = s->link;
-	u32 slot = s->visit_slot;
+	struct xo_link *l = p->stub->link;
+	u32 slot = p->slot;
 
-	if (!s->visit_status) {
+	if (!p->status) {
+		WRITE_ONCE(p->under_way, false);
 		atomic64_inc(&l->calls);
 		if (l->up)
-			xo_hc_return(l->id, slot, s->visit_seq, 0);
+			xo_hc_return(l->id, slot, p->seq, 0);
 		return;
 	}
 	spin_lock_irq(&xo.lock);
-	if (l->up && slot < l->slots)
-		xo_serve_posted(l, slot, s->visit_seq);
+	if (l->up && slot < l->slots) {
+		xo_serve_posted(l, slot, p->seq);
+		/* Told to whoever takes it from here. */
+		if (p->cancelled)
+			xo_serve_cancelled(l, slot);
+	}
+	p->under_way = false;
 	spin_unlock_irq(&xo.lock);
 }
 
 /* 0: something may have changed here. */
-static int park(struct xo_stub *s)
+static int park(struct xo_parking *p)
 {
+	struct xo_stub *s = p->stub;
 	long ret;
 
 	local_irq_disable();
-	if (need_resched() || signal_pending(current) || READ_ONCE(s->pending) || s->dead) {
+	WRITE_ONCE(p->parked_on, smp_processor_id());
+	smp_mb(); /* against xo_park_kick() */
+	if (need_resched() || signal_pending(current) || READ_ONCE(s->pending) ||
+	    READ_ONCE(s->dead)) {
+		WRITE_ONCE(p->parked_on, NOBODY);
 		local_irq_enable();
 		return 0;
 	}
-	WRITE_ONCE(s->parked_on, smp_processor_id());
-	ret = xo_park_stub(s->record, (u64)s);
-	WRITE_ONCE(s->parked_on, NOBODY);
+	ret = xo_park_stub(s->record, (u64)p);
+	WRITE_ONCE(p->parked_on, NOBODY);
 	if (ret == 1)
-		end_evicted(s);
+		end_evicted(p);
+	else
+		WRITE_ONCE(p->under_way, false);
 	return ret < 0 && ret != -EBUSY ? (int)ret : 0;
 }
 
+/*
+ * A visitor's call may block, in the parker; so that one parks only while another thread waits for
+ * what comes by exit. True: it is the parker.
+ */
 static bool become_parker(struct xo_stub *s)
 {
-	bool mine;
+	return READ_ONCE(s->idle) && !cmpxchg(&s->parker, NULL, current);
+}
 
+static void begin(struct xo_parking *p, struct xo_stub *s)
+{
+	*p = (struct xo_parking){ .stub = s, .task = current, .parked_on = NOBODY };
+	preempt_notifier_init(&p->notifier, &notifier_ops);
+	preempt_notifier_register(&p->notifier);
 	spin_lock_irq(&xo.lock);
-	mine = !s->parker;
-	if (mine)
-		s->parker = current;
+	list_add(&p->member, &s->parkings);
 	spin_unlock_irq(&xo.lock);
-	return mine;
+}
+
+static void end(struct xo_parking *p)
+{
+	spin_lock_irq(&xo.lock);
+	list_del(&p->member);
+	spin_unlock_irq(&xo.lock);
+	preempt_notifier_unregister(&p->notifier);
+}
+
+/* Until there is a call (> 0) or the session has ended (< 0); 0: a signal, or it cannot be here. */
+static int wait_parked(struct xo_stub *s, struct xo_g_serve *req,
+		       int (*take)(struct xo_stub *s, struct xo_g_serve *req))
+{
+	struct xo_parking p;
+	int got = 0;
+
+	begin(&p, s);
+	for (;;) {
+		got = take(s, req);
+		req->idle = READ_ONCE(s->idle);
+		if (got || signal_pending(current))
+			break;
+		/* Another thread may be it, after a call that was long away. */
+		if (READ_ONCE(s->parker) != current && !become_parker(s))
+			break;
+		if (park(&p) || !READ_ONCE(s->link->kernel))
+			break;
+		cond_resched();
+	}
+	end(&p);
+	return got;
+}
+
+/* Told once: another thread, which then is the parker. */
+static bool want_thread(struct xo_stub *s, struct xo_g_serve *req)
+{
+	if (s->thread_wanted || READ_ONCE(s->idle))
+		return false;
+	s->thread_wanted = true;
+	req->reply = 0;
+	req->slot = XO_SLOT_NOTICE;
+	req->idle = 0;
+	return true;
 }
 
 int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
 		 int (*take)(struct xo_stub *s, struct xo_g_serve *req))
 {
-	int got = 0, error = 0;
+	int got = 0;
 
-	if (!READ_ONCE(s->link->kernel) || s->buffer != XO_NO_SLOT || !s->opened || req->timeout_ms)
+	if (!READ_ONCE(s->link->kernel) || !s->visits.revision || s->buffer != XO_NO_SLOT ||
+	    !s->opened || req->timeout_ms)
 		return -EAGAIN;
+	if (want_thread(s, req))
+		return 0;
 	if (!become_parker(s))
 		return -EAGAIN;
-	error = get_record(s);
-	if (!error) {
-		preempt_notifier_init(&s->notifier, &notifier_ops);
-		preempt_notifier_register(&s->notifier);
-		for (;;) {
-			got = take(s, req);
-			req->idle = READ_ONCE(s->idle);
-			if (got || signal_pending(current))
-				break;
-			error = park(s);
-			if (error || !READ_ONCE(s->link->kernel))
-				break;
-			cond_resched();
-		}
-		preempt_notifier_unregister(&s->notifier);
-	}
-	spin_lock_irq(&xo.lock);
-	s->parker = NULL;
-	spin_unlock_irq(&xo.lock);
+	if (!get_record(s))
+		got = wait_parked(s, req, take);
+	cmpxchg(&s->parker, current, NULL);
 	if (got)
 		return got < 0 ? got : 0;
 	return signal_pending(current) ? -EINTR : -EAGAIN;
@@ -334,21 +305,34 @@ int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
 
 void xo_park_kick(struct xo_stub *s)
 {
-	int cpu = READ_ONCE(s->parked_on);
+	struct xo_parking *p;
+	int cpu;
 
 	lockdep_assert_held(&xo.lock);
-	if (s->parker && cpu != NOBODY && cpu != smp_processor_id())
-		smp_send_reschedule(cpu);
+	smp_mb(); /* against park() */
+	list_for_each_entry(p, &s->parkings, member) {
+		cpu = READ_ONCE(p->parked_on);
+		if (cpu != NOBODY && cpu != smp_processor_id())
+			smp_send_reschedule(cpu);
+	}
 }
 
-/* An evicted call, perhaps: a signal ends what it waits for. */
-bool xo_park_cancel(struct xo_link *l, struct xo_stub *s, u32 slot)
+/*
+ * A signal ends what an evicted call waits for. Its caller gave up: what the call then says counts,
+ * and if it has not begun it never does. A signal that comes too late ends nothing: another call's
+ * -EINTR is no result of it, see was_interrupted().
+ */
+void xo_park_cancel(struct xo_stub *s, u32 slot)
 {
+	struct xo_parking *p;
+
 	lockdep_assert_held(&xo.lock);
-	if (!s || !s->parker || s->visit_slot != slot || READ_ONCE(s->parked_on) == NOBODY)
-		return false;
-	send_sig(XO_CANCEL_SIGNAL, s->parker, 1);
-	return true;
+	list_for_each_entry(p, &s->parkings, member) {
+		if (!READ_ONCE(p->under_way) || p->slot != slot)
+			continue;
+		WRITE_ONCE(p->cancelled, true);
+		send_sig(XO_CANCEL_SIGNAL, p->task, 1);
+	}
 }
 
 void xo_park_end(struct xo_stub *s)

@@ -110,7 +110,8 @@ static int post_to_stub(struct xo_link *l, u32 slot, u64 session)
 	sl->state = XO_SLOT_POSTED;
 	s->pending |= BIT_ULL(slot);
 	wake_up(&s->wait);
-	xo_park_kick(s);
+	if (!s->idle)
+		xo_park_kick(s);
 	return 0;
 }
 
@@ -191,7 +192,8 @@ void xo_serve_cancelled(struct xo_link *l, u32 slot)
 		sl->cancelled = true;
 		break;
 	default:
-		xo_park_cancel(l, sl->stub, slot);
+		if (sl->stub)
+			xo_park_cancel(sl->stub, slot);
 		break;
 	}
 }

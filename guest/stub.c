@@ -60,7 +60,7 @@ static struct xo_stub *make(struct file *file)
 	ihold(s->inode);
 	s->id = xo_map_id();
 	s->buffer = XO_NO_SLOT;
-	s->parked_on = -1;
+	INIT_LIST_HEAD(&s->parkings);
 	return s;
 }
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* System calls by visits: park.c (callee), visit.c (caller); docs/visitors.md. */
+/* System calls by visits: park.c and visit_serve.c (callee), visit.c (caller); docs/visitors.md. */
 #ifndef XO_VISIT_H
 #define XO_VISIT_H
 
+#include <linux/list.h>
+#include <linux/preempt.h>
 #include <linux/types.h>
 
 struct xo_session;
@@ -11,6 +13,8 @@ struct xo_call;
 struct xo_link;
 struct completion;
 struct xo_g_serve;
+struct xo_g_visits;
+struct task_struct;
 
 /* ---- caller (visit.c) */
 
@@ -31,15 +35,37 @@ void xo_visit_forget(void); /* the host is gone, or another one; xo.host held */
 
 /* ---- callee (park.c) */
 
+/* A thread of a stub that can be visited, or that finishes a call whose visitor was evicted. */
+struct xo_parking {
+	struct xo_stub *stub;
+	struct task_struct *task;
+	struct list_head member; /* of stub->parkings; xo.lock */
+	struct preempt_notifier notifier;
+	int parked_on; /* CPU where it stands, or a call of its is evicted; -1: neither */
+	/* the visit */
+	u64 slot, seq;
+	int status;
+	bool visiting;	/* as far as is known here */
+	bool under_way; /* the call has begun, and not ended natively */
+	bool cancelled; /* its caller gave up */
+};
+
 /* Waits for the next call of the stub's session as wait_next(), and lets it be visited meanwhile.
  * -EAGAIN: it cannot be visited: wait otherwise. */
 int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
 		 int (*take)(struct xo_stub *s, struct xo_g_serve *req));
-void xo_park_end(struct xo_stub *s);	 /* its session ends; may sleep */
-void xo_park_release(struct xo_stub *s); /* none of its threads is in the module any more */
-void xo_park_kick(struct xo_stub *s);	 /* xo.lock held: there is a call for it */
-bool xo_park_cancel(struct xo_link *l, struct xo_stub *s, u32 slot); /* xo.lock held */
-int xo_park_allow(struct xo_stub *s, const u64 *bitmap, u32 words);
+void xo_park_end(struct xo_stub *s);		  /* its session ends; may sleep */
+void xo_park_release(struct xo_stub *s);	  /* no thread of it is here any more */
+void xo_park_kick(struct xo_stub *s);		  /* xo.lock held: there is something for it */
+void xo_park_cancel(struct xo_stub *s, u32 slot); /* xo.lock held */
 void xo_park_exit(void);
+
+/* ---- callee (visit_serve.c) */
+
+int xo_visits_allow(struct xo_stub *s, const struct xo_g_visits *req);
+
+/* Serves the call in the slot, as the stub. 0: the reply is in the slot; else nothing has happened,
+ * and the call is one for the stub's ring 3. */
+int xo_visits_serve(struct xo_parking *p, u32 slot);
 
 #endif

@@ -6,9 +6,8 @@
 #include <unistd.h>
 #include "stub_exec.h"
 
-/* One word per number: is it the caller's, is its close() waiting, how many calls hold it. */
-#define GIVEN	0x80000000U
-#define CLOSING 0x40000000U
+#define GIVEN	XO_DESCRIPTOR_GIVEN
+#define CLOSING XO_DESCRIPTOR_CLOSING
 
 static _Atomic uint32_t state[XO_STUB_FD_BASE];
 
@@ -53,4 +52,9 @@ int xo_stub_fd_give(int fd)
 int xo_stub_fd_close(int fd)
 {
 	return hold(fd, CLOSING) ? xo_stub_fd_release(fd) : -EBADF;
+}
+
+const void *xo_stub_fd_words(void)
+{
+	return state;
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <crossover/abi.h>
 #include <crossover/syscalls.h>
+#include "../guest/decode.h"
 #include "policy.h"
 
 /* ------------------------------------------------------------------ descriptors (stub_fd.c)
@@ -15,10 +16,11 @@
  * Only descriptors that were opened for the caller can be named by it. A call holds those that it
  * uses, so that a close() in another thread cannot let the number become something else in between.
  */
-bool xo_stub_fd_hold(int fd);	/* false: not one of the caller's */
-int xo_stub_fd_release(int fd); /* result of the close() that waited for it, or 0 */
-int xo_stub_fd_give(int fd);	/* a new one for the caller: fd, or -EMFILE and it is closed */
-int xo_stub_fd_close(int fd);	/* 0 or -EBADF */
+bool xo_stub_fd_hold(int fd);	    /* false: not one of the caller's */
+int xo_stub_fd_release(int fd);	    /* result of the close() that waited for it, or 0 */
+int xo_stub_fd_give(int fd);	    /* a new one for the caller: fd, or -EMFILE and it is closed */
+int xo_stub_fd_close(int fd);	    /* 0 or -EBADF */
+const void *xo_stub_fd_words(void); /* of struct xo_g_visits */
 
 /* ------------------------------------------------------------------ one system call
  * (stub_syscall.c)
@@ -28,27 +30,17 @@ int xo_stub_fd_close(int fd);	/* 0 or -EBADF */
  */
 int xo_stub_catch_cancel(void); /* once in the process; 0 or -errno */
 void xo_stub_uncancel(void);	/* this thread has had no signal */
-long xo_stub_syscall(long nr, const uint64_t args[XO_SYSCALL_ARGS]);
+long xo_stub_syscall(long nr, const __u64 args[XO_SYSCALL_ARGS]);
 
 /* ------------------------------------------------------------------ one request (stub_call.c) */
-
-#define XO_STUB_STRINGS 2   /* string arguments that a call can have; a unit test asserts it */
-#define XO_STUB_STRUCT	128 /* bytes of the longest structure that travels to the callee */
 
 /* A call in the hands of a thread. All in it is private memory: the window is read once. */
 struct xo_stub_call {
 	const struct xo_policy_caller *policy;
-	const struct xo_syscall *sc;
-	struct xo_arg arg[XO_SYSCALL_ARGS];
-	uint64_t wire[XO_SYSCALL_ARGS]; /* as they came */
-	uint64_t args[XO_SYSCALL_ARGS]; /* as they go to the kernel */
-	uint32_t len[XO_SYSCALL_ARGS];	/* bytes in the data area of each pointer */
-	int fd[XO_SYSCALL_ARGS];	/* held; -1: none */
+	struct xo_decoded d;
 	int pin[XO_SYSCALL_ARGS]; /* O_PATH descriptors of paths that were checked; -1: none */
-	unsigned int strings;
-	long nr; /* what is really called, once paths are pinned */
-	char string[XO_STUB_STRINGS][XO_PATH_MAX + 64];
-	uint8_t in[XO_SYSCALL_ARGS][XO_STUB_STRUCT];
+	long nr;		  /* what is really called, once paths are pinned */
+	struct xo_private private;
 
 	/* the reply */
 	int64_t result;
@@ -71,6 +63,9 @@ void xo_stub_call(struct xo_stub_call *c, const struct xo_msg *msg, void *data);
  * arguments are changed so that it acts on that very object, or in that very directory.
  */
 int xo_stub_paths(struct xo_stub_call *c);
+
+/* True: whatever a call with this number asks for, xo_stub_paths() would let it pass as it is. */
+bool xo_stub_always_allowed(const struct xo_policy_caller *policy, uint32_t nr);
 void xo_stub_unpin(struct xo_stub_call *c);
 
 /* A file that was just opened: -EACCES if it is a process's memory, to be written. */

@@ -27,7 +27,7 @@
 
 static int ask(const struct xo_stub_call *c, uint32_t access, const char *path)
 {
-	struct xo_policy_query q = { .nr = c->sc->nr, .access = access, .path = path };
+	struct xo_policy_query q = { .nr = c->d.sc->nr, .access = access, .path = path };
 
 	return xo_policy_check(c->policy, &q);
 }
@@ -35,7 +35,7 @@ static int ask(const struct xo_stub_call *c, uint32_t access, const char *path)
 static unsigned int flag_arg(const struct xo_stub_call *c, enum xo_arg_kind kind)
 {
 	for (unsigned int i = 0; i < XO_SYSCALL_ARGS; i++)
-		if (c->arg[i].kind == kind)
+		if (c->d.arg[i].kind == kind)
 			return i;
 	return XO_SYSCALL_ARGS;
 }
@@ -44,7 +44,7 @@ static unsigned int flags_of(const struct xo_stub_call *c, enum xo_arg_kind kind
 {
 	unsigned int i = flag_arg(c, kind);
 
-	return i < XO_SYSCALL_ARGS ? c->args[i] : 0;
+	return i < XO_SYSCALL_ARGS ? c->d.args[i] : 0;
 }
 
 static void drop_flags(struct xo_stub_call *c, enum xo_arg_kind kind, unsigned int flags)
@@ -52,14 +52,14 @@ static void drop_flags(struct xo_stub_call *c, enum xo_arg_kind kind, unsigned i
 	unsigned int i = flag_arg(c, kind);
 
 	if (i < XO_SYSCALL_ARGS)
-		c->args[i] &= ~(uint64_t)flags;
+		c->d.args[i] &= ~(uint64_t)flags;
 }
 
 /* An ioctl() that changes what its descriptor leads to. */
 static bool changes_by_command(const struct xo_stub_call *c)
 {
 	const struct xo_command *cmd =
-		c->sc->nr == SYS_ioctl ? xo_command_find(SYS_ioctl, c->wire[1]) : NULL;
+		c->d.sc->nr == SYS_ioctl ? xo_command_find(SYS_ioctl, c->d.wire[1]) : NULL;
 
 	return cmd && cmd->group == XO_CLASS_WRITE;
 }
@@ -70,7 +70,7 @@ static uint32_t access_of(const struct xo_stub_call *c)
 
 	if (changes_by_command(c))
 		return XO_ACCESS_WRITE;
-	switch (c->sc->group) {
+	switch (c->d.sc->group) {
 	case XO_CLASS_WRITE:
 	case XO_CLASS_ADMIN:
 		return XO_ACCESS_WRITE;
@@ -104,19 +104,19 @@ static int name_of(int fd, char name[XO_PATH_MAX])
 
 static int dir_of(const struct xo_stub_call *c, unsigned int i)
 {
-	return i && c->arg[i - 1].kind == XO_ARG_DIRFD ? (int)c->args[i - 1] : AT_FDCWD;
+	return i && c->d.arg[i - 1].kind == XO_ARG_DIRFD ? (int)c->d.args[i - 1] : AT_FDCWD;
 }
 
 static char *text_of(const struct xo_stub_call *c, unsigned int i)
 {
-	return (char *)(uintptr_t)c->args[i];
+	return (char *)(uintptr_t)c->d.args[i];
 }
 
 static bool follows(const struct xo_stub_call *c, unsigned int i)
 {
 	unsigned int at = flags_of(c, XO_ARG_ATFLAGS);
 
-	if (c->arg[i].kind == XO_ARG_LPATH)
+	if (c->d.arg[i].kind == XO_ARG_LPATH)
 		return c->nr == SYS_linkat && (at & AT_SYMLINK_FOLLOW);
 	return !(at & AT_SYMLINK_NOFOLLOW) && !(flags_of(c, XO_ARG_OFLAGS) & O_NOFOLLOW);
 }
@@ -146,18 +146,18 @@ static void act_on_link(struct xo_stub_call *c, unsigned int i)
 {
 	switch (c->nr) {
 	case SYS_readlink:
-		c->args[3] = c->args[2];
-		c->args[2] = c->args[1];
-		c->args[0] = c->pin[i];
-		c->args[1] = (uintptr_t) "";
+		c->d.args[3] = c->d.args[2];
+		c->d.args[2] = c->d.args[1];
+		c->d.args[0] = c->pin[i];
+		c->d.args[1] = (uintptr_t) "";
 		c->nr = SYS_readlinkat;
 		break;
 	case SYS_readlinkat:
-		c->args[0] = c->pin[i];
-		c->args[1] = (uintptr_t) "";
+		c->d.args[0] = c->pin[i];
+		c->d.args[1] = (uintptr_t) "";
 		break;
 	case SYS_linkat:
-		c->args[4] |= AT_SYMLINK_FOLLOW;
+		c->d.args[4] |= AT_SYMLINK_FOLLOW;
 		break;
 	default:
 		break;
@@ -190,7 +190,7 @@ static int pin_object(struct xo_stub_call *c, unsigned int i)
 	if (err)
 		return err;
 	link = S_ISLNK(st.st_mode);
-	if (c->sc->group == XO_CLASS_OPEN && link && !(oflags & O_PATH))
+	if (c->d.sc->group == XO_CLASS_OPEN && link && !(oflags & O_PATH))
 		return -ELOOP;
 	if ((c->nr == SYS_readlink || c->nr == SYS_readlinkat) && !link)
 		return -EINVAL; /* by a descriptor it would be ENOENT */
@@ -255,11 +255,11 @@ static int pin_create(struct xo_stub_call *c, unsigned int i)
 	unsigned int flags = flag_arg(c, XO_ARG_OFLAGS);
 	int err = -ENOENT;
 
-	if (!(c->args[flags] & O_EXCL))
+	if (!(c->d.args[flags] & O_EXCL))
 		err = pin_object(c, i);
 	if (err != -ENOENT || c->pin[i] >= 0)
 		return err;
-	c->args[flags] |= O_NOFOLLOW;
+	c->d.args[flags] |= O_NOFOLLOW;
 	return pin_name(c, i);
 }
 
@@ -280,7 +280,7 @@ static int pin_cwd(struct xo_stub_call *c, unsigned int i)
 	int err = pin(c, i, AT_FDCWD, ".", 0);
 
 	if (!err)
-		c->args[i - 1] = c->pin[i];
+		c->d.args[i - 1] = c->pin[i];
 	return err;
 }
 
@@ -288,18 +288,18 @@ static int check_path(struct xo_stub_call *c, unsigned int i)
 {
 	int dir = dir_of(c, i);
 
-	if (!c->args[i])
+	if (!c->d.args[i])
 		return dir == AT_FDCWD ? 0 : check_fd(c, dir);
 	if (!*text_of(c, i) && (flags_of(c, XO_ARG_ATFLAGS) & AT_EMPTY_PATH))
 		return dir == AT_FDCWD ? pin_cwd(c, i) : check_fd(c, dir);
 	if (c->nr == SYS_creat) { /* open() by another name */
 		c->nr = SYS_open;
-		c->args[2] = c->args[1];
-		c->args[1] = O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC;
-		c->arg[1].kind = XO_ARG_OFLAGS;
-		c->arg[2].kind = XO_ARG_VALUE;
+		c->d.args[2] = c->d.args[1];
+		c->d.args[1] = O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC;
+		c->d.arg[1].kind = XO_ARG_OFLAGS;
+		c->d.arg[2].kind = XO_ARG_VALUE;
 	}
-	if (c->arg[i].kind == XO_ARG_NAME)
+	if (c->d.arg[i].kind == XO_ARG_NAME)
 		return pin_name(c, i);
 	if (flags_of(c, XO_ARG_OFLAGS) & O_CREAT)
 		return pin_create(c, i);
@@ -312,11 +312,11 @@ static void link_is_linkat(struct xo_stub_call *c)
 	if (c->nr != SYS_link)
 		return;
 	c->nr = SYS_linkat;
-	c->args[3] = c->args[1];
-	c->args[1] = c->args[0];
-	c->args[0] = c->args[2] = (uint64_t)(int64_t)AT_FDCWD;
-	c->args[4] = 0;
-	memcpy(c->arg, xo_syscall_find(SYS_linkat)->args, sizeof(c->arg));
+	c->d.args[3] = c->d.args[1];
+	c->d.args[1] = c->d.args[0];
+	c->d.args[0] = c->d.args[2] = (uint64_t)(int64_t)AT_FDCWD;
+	c->d.args[4] = 0;
+	memcpy(c->d.arg, xo_syscall_find(SYS_linkat)->args, sizeof(c->d.arg));
 }
 
 /* Changing what a descriptor that was opened to be read leads to. What is written by it was asked
@@ -325,14 +325,14 @@ static bool changes_by_fd(const struct xo_stub_call *c)
 {
 	if (c->nr == SYS_ioctl)
 		return changes_by_command(c);
-	return c->sc->group == XO_CLASS_WRITE && c->fd[0] >= 0 && c->arg[0].kind == XO_ARG_FD &&
-	       !c->sc->chunked;
+	return c->d.sc->group == XO_CLASS_WRITE && c->d.fd[0] >= 0 &&
+	       c->d.arg[0].kind == XO_ARG_FD && !c->d.sc->chunked;
 }
 
 /* A device has every file of its disk, or all memory, under a name that no rule speaks of. */
 static bool makes_device(const struct xo_stub_call *c)
 {
-	mode_t type = c->args[c->nr == SYS_mknodat ? 2 : 1] & S_IFMT;
+	mode_t type = c->d.args[c->nr == SYS_mknodat ? 2 : 1] & S_IFMT;
 
 	return (c->nr == SYS_mknod || c->nr == SYS_mknodat) && (type == S_IFCHR || type == S_IFBLK);
 }
@@ -347,18 +347,35 @@ int xo_stub_paths(struct xo_stub_call *c)
 		xo_log(xo_policy_caller_name(c->policy),
 		       "refused caller=%s call=%s(%u): devices are made only where any path is "
 		       "allowed",
-		       xo_policy_caller_name(c->policy), c->sc->name, c->sc->nr);
+		       xo_policy_caller_name(c->policy), c->d.sc->name, c->d.sc->nr);
 		return -EACCES;
 	}
 	if (err || xo_policy_any_path(c->policy, access_of(c)))
 		return err;
 	if (changes_by_fd(c))
-		return check_fd(c, c->fd[0]);
+		return check_fd(c, c->d.fd[0]);
 	link_is_linkat(c);
 	for (unsigned int i = 0; i < XO_SYSCALL_ARGS && !err; i++)
-		if (xo_arg_is_path(&c->arg[i]))
+		if (xo_arg_is_path(&c->d.arg[i]))
 			err = check_path(c, i);
 	return err;
+}
+
+bool xo_stub_always_allowed(const struct xo_policy_caller *policy, uint32_t nr)
+{
+	const struct xo_syscall *sc = xo_syscall_find(nr);
+	struct xo_policy_query q = { .nr = nr };
+	uint32_t access = XO_ACCESS_READ;
+	bool looks = nr == SYS_ioctl;
+
+	if (!sc || !xo_syscall_goes(sc) || xo_policy_decide(policy, &q).error)
+		return false;
+	if (sc->group != XO_CLASS_READ || nr == SYS_ioctl)
+		access |= XO_ACCESS_WRITE;
+	looks |= sc->group == XO_CLASS_WRITE && sc->args[0].kind == XO_ARG_FD && !sc->chunked;
+	for (unsigned int i = 0; i < XO_SYSCALL_ARGS; i++)
+		looks |= xo_arg_is_path(&sc->args[i]);
+	return !looks || xo_policy_any_path(policy, access);
 }
 
 void xo_stub_unpin(struct xo_stub_call *c)

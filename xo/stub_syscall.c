@@ -13,7 +13,7 @@
 #include <ucontext.h>
 
 extern const char xo_stub_look[], xo_stub_made[], xo_stub_not_made[];
-long xo_stub_trampoline(long nr, const uint64_t *args, volatile int *cancelled);
+long xo_stub_trampoline(long nr, const __u64 *args, volatile int *cancelled);
 
 /* RDI = number, RSI = six arguments, RDX = the flag, kept in RCX, which SYSCALL clobbers anyway. */
 __asm__(".text\n"
@@ -64,7 +64,7 @@ void xo_stub_uncancel(void)
 	cancelled = 0;
 }
 
-long xo_stub_syscall(long nr, const uint64_t args[XO_SYSCALL_ARGS])
+long xo_stub_syscall(long nr, const __u64 args[XO_SYSCALL_ARGS])
 {
 	return xo_stub_trampoline(nr, args, &cancelled);
 }

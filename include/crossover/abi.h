@@ -23,7 +23,7 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION 4
+#define XO_ABI_REVISION 5
 #endif
 
 #define XO_NAME_MAX	  32	 /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
@@ -726,16 +726,27 @@ struct xo_g_invoke {
 #define XO_G_SLOT_RESET _IOW(XO_IOC, 0x2e, __u32)
 
 /*
- * Stub: the system calls, by number, that its caller may make by a visit (docs/visitors.md), which
- * its user space does not see: those that the policy allows whatever the arguments. Only such count
- * as name neither memory nor descriptors; all others come by XO_G_SERVE as ever.
+ * Stub: what the module needs to serve its caller's visits (docs/visitors.md), which the stub's
+ * user space does not see. `allowed` are those system calls, by number, that the policy lets pass
+ * whatever the arguments; all others come by XO_G_SERVE as ever. The rest are addresses in this
+ * process, good until it ends. A visit can block in the thread that waits in XO_G_SERVE, so that
+ * ioctl returns once with slot = XO_SLOT_NOTICE and idle = 0 (no call, no reply): another thread
+ * is wanted.
  */
 struct xo_g_visits {
 	__u32 revision;
-	__u32 reserved;
-	__u64 allowed[8]; /* bits */
+	__u32 descriptors; /* numbers that there are words for */
+	__u64 allowed[8];  /* bits */
+	__u64 slot;	   /* __u64[XO_SLOTS_PER_LINK]: where each slot is mapped; 0: not yet */
+	__u64 descriptor;  /* __u32[descriptors]: XO_DESCRIPTOR_* and how many calls hold it */
+	__u64 room;	   /* for strings and structures of a call in each slot */
+	__u64 room_size;   /* bytes per slot; as the module has it, else EINVAL */
 };
-#define XO_G_VISITS _IOW(XO_IOC, 0x2f, struct xo_g_visits)
+#define XO_G_VISITS	      _IOW(XO_IOC, 0x2f, struct xo_g_visits)
+
+/* Whose is the stub's descriptor with that number? Changed by compare-and-exchange only. */
+#define XO_DESCRIPTOR_GIVEN   0x80000000U /* the caller's; else the word is 0 */
+#define XO_DESCRIPTOR_CLOSING 0x40000000U /* whoever holds it last closes it */
 
 #ifdef __cplusplus
 #define XO_ASSERT(c, t) static_assert(c, t)

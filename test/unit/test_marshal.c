@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 // A callee's answer must never make the router write past the program's buffer; a caller's request
 // must never make the stub touch memory outside of the slot, or a descriptor of its own.
-// link: guest/marshal.c guest/marshal_table.c xo/stub_call.c xo/stub_fd.c xo/stub_path.c
-// link: xo/stub_syscall.c xo/policy.c xo/policy_parse.c xo/calls.c xo/log.c lib/names.c
+// link: guest/marshal.c guest/marshal_table.c guest/decode.c xo/stub_call.c
+// link: xo/stub_fd.c xo/stub_path.c xo/stub_syscall.c xo/policy.c xo/policy_parse.c
+// link: xo/calls.c xo/log.c lib/names.c
 #include "guest/marshal.h"
 
 #include <errno.h>
