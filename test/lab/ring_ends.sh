@@ -12,6 +12,11 @@ calling() {
 	for _ in $(seq 40); do [ "$(link_of web ring)" -gt $((r0 + 200)) ] && return; sleep 0.1; done
 	fail_at "no calls over ring"
 }
+calling; mgr pkill -9 -x xo_raw
+for _ in $(seq 50); do load_ended && break; sleep 0.2; done
+expect_eq "status of the caller that was killed" "$(mgr cat /tmp/load.end)" 137
+for _ in $(seq 20); do [ "$(link_of web sessions)" = 0 ] && break; sleep 0.2; done
+expect_eq "sessions left" "$(link_of web sessions)" 0
 calling; web pkill -9 -P "$(web cat /tmp/raw.pid)" || fail "no stub to kill"
 load_ends "its stub killed" 'Host is down'
 calling; xo unlink mgr web || fail "unlink"
@@ -29,7 +34,5 @@ xo vm start web || fail "web does not start again"
 xo vm wait web --timeout 200 || fail "web does not come back"
 apart
 raw_up
-calling; mgr pkill -9 -x xo_raw
-load_ends "the caller killed" '' 
-for _ in $(seq 20); do [ "$(link_of web sessions)" = 0 ] && break; sleep 0.2; done
-expect_eq "sessions left" "$(link_of web sessions)" 0
+mgr $raw ping web 50 || fail "no calls of the new web"
+[ "$(link_of web calls)" -ge 50 ] || fail "they were not its"

@@ -2,6 +2,7 @@
 # An unmodified program routed to web must never answer other than the same program run in web
 # (pids, times and the observer itself normalised). For each: mgr's and web's native outputs
 # differ first, web's stub executed the calls, and with routing off the comparison turns red.
+# XO_CHECKS: only these, and not with routing off; for engines that the programs cannot see.
 . /opt/crossover/test/lab/lib.sh
 up
 
@@ -17,6 +18,7 @@ bad=0
 # check NAME NORM MUST_DIFFER CMD…
 check() {
 	local name=$1 norm=$2 differ=$3 calls routed native own; shift 3
+	[ -z "${XO_CHECKS:-}" ] || [[ " $XO_CHECKS " = *" $name "* ]] || return 0
 	native=$(web "$@" 2>&1 | $norm)
 	own=$(mgr "$@" 2>&1 | $norm)
 	calls=$(taken)
@@ -51,6 +53,7 @@ check du norm_all differ du -a /etc /srv
 check wc norm_all differ wc /etc/passwd /etc/group
 check md5sum norm_all differ md5sum /etc/vm-secret /etc/passwd
 [ $bad = 0 ] || fail "see above"
+[ -z "${XO_CHECKS:-}" ] || exit 0
 
 # Red without the router: the same comparison must fail for every command whose outputs differ.
 for c in 'uname -a' 'cat /etc/vm-secret' 'ls -lR /etc' 'ps -ef' 'who' 'lsmod'; do

@@ -8,7 +8,10 @@
  *	xo_raw threads CALLEE T N           T threads on one session, N calls each
  *	xo_raw many CALLEE S N              S sessions at once (one process), N calls each
  *	xo_raw op CALLEE NR ARG             one call; prints "ret=R errno=E result=V ms=T"
+ *	xo_raw after CALLEE N NR ARG        the same behind N null calls
  *	xo_raw signal CALLEE NR ARG MS SIG  the same, with SIG (2: handled, 9: fatal) after MS
+ *	xo_raw ring ADDRESS                 the ring's page at that physical address: "SLOT CALL
+ *BUSY" xo_raw busy ADDRESS MASK            these slots and no others are busy, and none has a call
  *	xo_raw link                         what XO_G_LINK_INFO tells
  */
 #define _GNU_SOURCE
@@ -18,6 +21,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,12 +146,14 @@ static uint64_t now_ms(void)
 	return t.tv_sec * 1000ULL + t.tv_nsec / 1000000;
 }
 
-static void one(const char *callee, uint32_t nr, uint64_t arg)
+static void one(const char *callee, unsigned long before, uint32_t nr, uint64_t arg)
 {
 	struct xo_g_call c = { 0 };
 	int fd = session(callee), ret, error;
-	uint64_t start = now_ms();
+	uint64_t start;
 
+	pings(fd, before);
+	start = now_ms();
 	ret = call(fd, nr, arg, &c);
 	error = ret ? errno : 0;
 	printf("ret=%d errno=%d result=%lld ms=%llu\n", ret, error, (long long)c.result,
@@ -167,7 +173,7 @@ static int signalled(const char *callee, uint32_t nr, uint64_t arg, unsigned int
 		struct sigaction sa = { .sa_handler = on_signal };
 
 		sigaction(SIGINT, &sa, NULL);
-		one(callee, nr, arg);
+		one(callee, 0, nr, arg);
 		fflush(stdout);
 		_exit(0);
 	}
@@ -191,6 +197,34 @@ static void links(void)
 		       l.bytes, l.ring, l.engine);
 }
 
+/* /dev/mem reads and writes RAM only, but maps this too. */
+static struct xo_ring *map_ring(uint64_t address)
+{
+	int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
+	void *p = MAP_FAILED;
+
+	if (fd >= 0)
+		p = mmap(NULL, XO_RING_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+			 (off_t)address);
+	if (p == MAP_FAILED)
+		DIE("/dev/mem at %llx: %m", (unsigned long long)address);
+	return p;
+}
+
+static void ring_show(const volatile struct xo_ring *r)
+{
+	for (int i = 0; i < XO_SLOTS_PER_LINK; i++)
+		printf("%d %llu %u\n", i, (unsigned long long)r[i].call, r[i].busy);
+}
+
+static void ring_busy(volatile struct xo_ring *r, uint64_t mask)
+{
+	for (int i = 0; i < XO_SLOTS_PER_LINK; i++) {
+		r[i].call = 0;
+		r[i].busy = mask >> i & 1;
+	}
+}
+
 static unsigned long number(int argc, char **argv, int i)
 {
 	if (i >= argc)
@@ -207,6 +241,10 @@ int main(int argc, char **argv)
 		return raw_serve();
 	if (!strcmp(cmd, "link"))
 		links();
+	else if (!strcmp(cmd, "ring"))
+		ring_show(map_ring(number(argc, argv, 2)));
+	else if (!strcmp(cmd, "busy"))
+		ring_busy(map_ring(number(argc, argv, 2)), number(argc, argv, 3));
 	else if (!strcmp(cmd, "ping"))
 		pings(session(vm), number(argc, argv, 3));
 	else if (!strcmp(cmd, "echo"))
@@ -216,7 +254,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(cmd, "many"))
 		threads(vm, number(argc, argv, 3), number(argc, argv, 4), 1 << 20);
 	else if (!strcmp(cmd, "op"))
-		one(vm, number(argc, argv, 3), number(argc, argv, 4));
+		one(vm, 0, number(argc, argv, 3), number(argc, argv, 4));
+	else if (!strcmp(cmd, "after"))
+		one(vm, number(argc, argv, 3), number(argc, argv, 4), number(argc, argv, 5));
 	else if (!strcmp(cmd, "signal"))
 		return signalled(vm, number(argc, argv, 3), number(argc, argv, 4),
 				 number(argc, argv, 5), number(argc, argv, 6));
