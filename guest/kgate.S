@@ -84,9 +84,10 @@ xo_visit_enter:
 	int3
 
 /*
- * long xo_park_stub(u64 record, u64 cookie)
- * Interrupts off; on when it returns. 0: there is something to do here; 1: a call was evicted and
- * has ended; a negative errno of XO_HC_PARK. What a visitor pops is pushed last.
+ * long xo_park_stub(u64 record, u64 cookie, u64 seq, u64 slot)
+ * Interrupts off; on when it returns. SEQ: of a call that ends as it parks, or 0. Returns 0: there
+ * is something to do here; 1: a call was evicted and has ended; a negative errno of XO_HC_PARK. What
+ * a visitor pops is pushed last.
  */
 	.globl	xo_park_stub
 xo_park_stub:
@@ -101,15 +102,17 @@ xo_park_stub:
 	push	rbp
 	push	rbp
 	lea	rax, [rsp - 6 * 8]
-	lea	rcx, [rip + xo_visit_landing]
+	lea	r8, [rip + xo_visit_landing]
 	push	__KERNEL_DS
 	push	rax
 	push	X86_EFLAGS_FIXED | X86_EFLAGS_IF
 	push	__KERNEL_CS
-	push	rcx
+	push	r8
 	push	X86_EFLAGS_FIXED
 	mov	rbx, rdi
-	mov	rcx, rsi
+	mov	rax, rsi
+	mov	rsi, rcx
+	mov	rcx, rax
 	mov	eax, XO_PARK
 	sti				/* in its shadow: no interrupt before the host knows */
 	vmcall

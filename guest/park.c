@@ -20,7 +20,7 @@
 #define KERNEL_TABLE 0x63ULL /* present, writable, accessed, dirty */
 #define NOBODY	     (-1)
 
-extern long xo_park_stub(u64 record, u64 cookie);
+extern long xo_park_stub(u64 record, u64 cookie, u64 seq, u64 slot);
 extern char xo_visit_native[];
 u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p);
 
@@ -172,6 +172,13 @@ static int get_record(struct xo_stub *s)
 	return 0;
 }
 
+void xo_park_pay(struct xo_stub *s, struct xo_owed *owed)
+{
+	if (owed->seq && s->link->up)
+		xo_hc_return(s->link->id, owed->slot, owed->seq, 0);
+	owed->seq = 0;
+}
+
 /* The evicted call has ended, as any call over exit does; or was none that a visitor serves. */
 static void end_evicted(struct xo_parking *p)
 {
@@ -180,9 +187,7 @@ static void end_evicted(struct xo_parking *p)
 
 	if (!p->status) {
 		WRITE_ONCE(p->under_way, false);
-		atomic64_inc(&l->calls);
-		if (l->up)
-			xo_hc_return(l->id, slot, p->seq, 0);
+		*p->owed = (struct xo_owed){ .seq = p->seq, .slot = slot };
 		return;
 	}
 	spin_lock_irq(&xo.lock);
@@ -209,10 +214,14 @@ static int park(struct xo_parking *p)
 	    READ_ONCE(s->dead)) {
 		WRITE_ONCE(p->parked_on, NOBODY);
 		local_irq_enable();
+		xo_park_pay(s, p->owed);
 		return 0;
 	}
-	ret = xo_park_stub(s->record, (u64)p);
+	ret = xo_park_stub(s->record, (u64)p, p->owed->seq, p->owed->slot);
 	WRITE_ONCE(p->parked_on, NOBODY);
+	if (ret < 0)
+		xo_park_pay(s, p->owed);
+	p->owed->seq = 0;
 	if (ret == 1)
 		end_evicted(p);
 	else
@@ -229,9 +238,9 @@ static bool become_parker(struct xo_stub *s)
 	return READ_ONCE(s->idle) && !cmpxchg(&s->parker, NULL, current);
 }
 
-static void begin(struct xo_parking *p, struct xo_stub *s)
+static void begin(struct xo_parking *p, struct xo_stub *s, struct xo_owed *owed)
 {
-	*p = (struct xo_parking){ .stub = s, .task = current, .parked_on = NOBODY };
+	*p = (struct xo_parking){ .stub = s, .task = current, .owed = owed, .parked_on = NOBODY };
 	preempt_notifier_init(&p->notifier, &notifier_ops);
 	preempt_notifier_register(&p->notifier);
 	spin_lock_irq(&xo.lock);
@@ -248,13 +257,13 @@ static void end(struct xo_parking *p)
 }
 
 /* Until there is a call (> 0) or the session has ended (< 0); 0: a signal, or it cannot be here. */
-static int wait_parked(struct xo_stub *s, struct xo_g_serve *req,
+static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed,
 		       int (*take)(struct xo_stub *s, struct xo_g_serve *req))
 {
 	struct xo_parking p;
 	int got = 0;
 
-	begin(&p, s);
+	begin(&p, s, owed);
 	for (;;) {
 		got = take(s, req);
 		req->idle = READ_ONCE(s->idle);
@@ -265,6 +274,8 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req,
 			break;
 		if (park(&p) || !READ_ONCE(s->link->kernel))
 			break;
+		if (need_resched())
+			xo_park_pay(s, owed);
 		cond_resched();
 	}
 	end(&p);
@@ -283,7 +294,7 @@ static bool want_thread(struct xo_stub *s, struct xo_g_serve *req)
 	return true;
 }
 
-int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
+int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed,
 		 int (*take)(struct xo_stub *s, struct xo_g_serve *req))
 {
 	int got = 0;
@@ -295,8 +306,10 @@ int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
 		return 0;
 	if (!become_parker(s))
 		return -EAGAIN;
+	if (!s->record_asked)
+		xo_park_pay(s, owed); /* asking sleeps */
 	if (!get_record(s))
-		got = wait_parked(s, req, take);
+		got = wait_parked(s, req, owed, take);
 	cmpxchg(&s->parker, current, NULL);
 	if (got)
 		return got < 0 ? got : 0;

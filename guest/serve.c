@@ -260,7 +260,7 @@ static int reply_master(struct xo_master *m, const struct xo_g_serve *req)
 	return sl ? 0 : -ESTALE;
 }
 
-static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
+static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req, struct xo_owed *owed)
 {
 	struct xo_link *l = s->link;
 	struct xo_slot *sl;
@@ -286,7 +286,10 @@ static int reply_stub(struct xo_stub *s, const struct xo_g_serve *req)
 		xo_stub_end(s, req->slot);
 	if (begins)
 		xo_service_grant(s);
-	end_call(l, req->slot, req->seq, req->status);
+	if (!begins && !ends && !req->status)
+		*owed = (struct xo_owed){ .seq = req->seq, .slot = req->slot };
+	else
+		end_call(l, req->slot, req->seq, req->status);
 	return 0;
 }
 
@@ -450,15 +453,16 @@ long xo_serve_master(struct xo_master *m, struct xo_g_serve *req)
 
 long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req)
 {
+	struct xo_owed owed = { 0 };
 	int ret = check_reply(req);
 
 	if (!ret && req->reply)
-		ret = reply_stub(s, req);
-	if (!ret) {
-		ret = xo_park_wait(s, req, take_call);
-		if (ret != -EAGAIN)
-			return ret;
-		ret = 0;
-	}
-	return ret ?: wait_next(&s->wait, &s->idle, NULL, s, req, timeout_of(req));
+		ret = reply_stub(s, req, &owed);
+	if (ret)
+		return ret;
+	ret = xo_park_wait(s, req, &owed, take_call);
+	xo_park_pay(s, &owed);
+	if (ret != -EAGAIN)
+		return ret;
+	return wait_next(&s->wait, &s->idle, NULL, s, req, timeout_of(req));
 }

@@ -35,12 +35,24 @@ void xo_visit_forget(void); /* the host is gone, or another one; xo.host held */
 
 /* ---- callee (park.c) */
 
+/*
+ * A call that is served, and whose end is still to be told. By the hypercall that parks its thread,
+ * if that comes next: were it told before, its caller could make the next call before anybody is
+ * parked, by exit then, and go on so for ever.
+ */
+struct xo_owed {
+	u64 seq; /* 0: none */
+	u32 slot;
+};
+void xo_park_pay(struct xo_stub *s, struct xo_owed *owed);
+
 /* A thread of a stub that can be visited, or that finishes a call whose visitor was evicted. */
 struct xo_parking {
 	struct xo_stub *stub;
 	struct task_struct *task;
 	struct list_head member; /* of stub->parkings; xo.lock */
 	struct preempt_notifier notifier;
+	struct xo_owed *owed;
 	int parked_on; /* CPU where it stands, or a call of its is evicted; -1: neither */
 	/* the visit */
 	u64 slot, seq;
@@ -52,7 +64,7 @@ struct xo_parking {
 
 /* Waits for the next call of the stub's session as wait_next(), and lets it be visited meanwhile.
  * -EAGAIN: it cannot be visited: wait otherwise. */
-int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req,
+int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed,
 		 int (*take)(struct xo_stub *s, struct xo_g_serve *req));
 void xo_park_end(struct xo_stub *s);		  /* its session ends; may sleep */
 void xo_park_release(struct xo_stub *s);	  /* no thread of it is here any more */

@@ -340,7 +340,9 @@ int xo_visits_serve(struct xo_parking *p, u32 slot)
 		return -EAGAIN;
 	ret = serve(p, slot);
 	clear_bit(slot, s->visited);
-	if (!ret)
+	if (!ret) {
+		atomic64_inc(&s->link->calls);
 		atomic64_inc(&s->link->visits);
+	}
 	return ret;
 }

@@ -180,11 +180,25 @@ static int op_request(struct xo_vm *vm, struct hypercall *hc)
 	return xo_request_take(vm, hc->rbx);
 }
 
+/* Its last call ends when it stands there, so that the next one finds it. */
+static void end_last(struct xo_vm *vm, const struct hypercall *hc)
+{
+	struct xo_record *r = xo_record_by_id(hc->rbx);
+	struct hypercall last = { .rcx = hc->rsi, .rdx = hc->rdx };
+
+	if (!hc->rdx || !r)
+		return;
+	last.rbx = r->link->id;
+	op_return(vm, &last);
+}
+
 static int op_park(struct xo_vm *vm, struct hypercall *hc)
 {
 	int ret = xo_park(vm, hc->vcpu, hc->rbx, hc->rcx);
 
 	hc->halts = ret > 0;
+	if (ret > 0)
+		end_last(vm, hc);
 	return min(ret, 0);
 }
 

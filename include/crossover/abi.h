@@ -91,7 +91,9 @@ enum xo_hypercall {
 	/*
 	 * Callee, on a link whose system calls go by visits (docs/visitors.md): the stub of record
 	 * RBX can be visited from here, with RCX as the cookie that its function is called with
-	 * (RDX; the call's slot and sequence number in RDI, RSI). Interrupts on. Returns as HLT
+	 * (RDX; the call's slot and sequence number in RDI, RSI). If RDX is not 0, and it parks,
+	 * the call in slot RSI with that sequence number then ends as by XO_HC_RETURN with status
+	 * 0: the caller's next call finds the stub parked. Interrupts on. Returns as HLT
 	 * does, with RAX = 0, when the virtual CPU has something else to do; or not at all, if a
 	 * visitor was evicted: then that goes on where it is. -ENOENT, -EHOSTDOWN it is over,
 	 * -EBUSY it is parked already, -EOPNOTSUPP this virtual CPU has CR4.PCIDE.
