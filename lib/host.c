@@ -276,6 +276,19 @@ int xo_next_conn(struct xo *x, struct xo_h_conn_info *conn)
 	return err;
 }
 
+int xo_next_record(struct xo *x, struct xo_h_record_info *record)
+{
+	int err = xo_need(x, XO_SIDE_HOST);
+
+	if (err)
+		return err;
+	record->after = record->id;
+	err = next(x, XO_H_RECORD_INFO, record, "records");
+	record->caller[XO_NAME_MAX - 1] = '\0';
+	record->callee[XO_NAME_MAX - 1] = '\0';
+	return err;
+}
+
 int xo_qualify(struct xo *x, const char *name)
 {
 	struct xo_h_qualify q = { 0 };

@@ -163,6 +163,7 @@ int xo_next_link(struct xo *x, struct xo_h_link_info *link);
 int xo_next_world(struct xo *x, struct xo_h_world_info *world);
 int xo_next_service(struct xo *x, struct xo_h_service_info *service);
 int xo_next_conn(struct xo *x, struct xo_h_conn_info *conn);
+int xo_next_record(struct xo *x, struct xo_h_record_info *record);
 
 /* May the VM call over the engine `vmfunc`? 0, or a negative errno with the reason why not. "host"
  * asks about the processor alone. */
