@@ -326,10 +326,10 @@ struct xo_stub {
 	bool dead;
 	struct list_head parkings; /* its threads in xo_park_wait() */
 	/* park.c, visit_serve.c */
-	struct task_struct *parker; /* the thread that can be visited; atomic */
-	bool thread_wanted;	    /* and it was said so */
-	u64 record;		    /* at the host; 0: none */
-	bool record_asked;
+	struct task_struct *parker;		    /* the thread that can be visited; atomic */
+	bool thread_wanted;			    /* and it was said so */
+	u64 record;				    /* at the host; 0: none */
+	unsigned long record_asked;		    /* jiffies; 0: never */
 	struct mm_struct *mm;			    /* whose root has the window */
 	struct xo_g_visits visits;		    /* revision 0: it is not to be visited */
 	DECLARE_BITMAP(visited, XO_SLOTS_PER_LINK); /* slots whose calls are under way */

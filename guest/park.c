@@ -142,7 +142,9 @@ static struct preempt_ops notifier_ops = { switched_in, switched_out };
 
 /* ------------------------------------------------------------------ parking */
 
-/* The host's record of this stub; asked for once, by the parker. */
+#define ASK_AGAIN HZ
+
+/* The host's record of this stub, for the parker. What was refused is asked for again, later. */
 static int get_record(struct xo_stub *s)
 {
 	struct xo_request req = {
@@ -154,21 +156,26 @@ static int get_record(struct xo_stub *s)
 	};
 	int ret;
 
-	if (s->record_asked)
-		return s->record && s->mm == current->mm ? 0 : -EAGAIN;
-	s->record_asked = true;
+	if (s->record)
+		return s->mm == current->mm ? 0 : -EAGAIN;
+	if (s->record_asked && time_before(jiffies, s->record_asked + ASK_AGAIN))
+		return -EAGAIN;
+	s->record_asked = jiffies | 1;
 	mutex_lock(&lock);
 	ret = make_window();
-	if (!ret)
+	if (!ret && !s->mm)
 		show_window(s);
 	mutex_unlock(&lock);
-	if (ret)
+	if (ret || s->mm != current->mm)
 		return -EAGAIN;
 	req.save_gpa = __pa(window.text);
 	ret = xo_request(&req);
 	if (ret)
 		return -EAGAIN;
-	s->record = req.id;
+	WRITE_ONCE(s->record, req.id);
+	smp_mb(); /* against xo_stub_end() */
+	if (READ_ONCE(s->dead))
+		xo_park_end(s);
 	return 0;
 }
 
@@ -261,7 +268,7 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed
 		       int (*take)(struct xo_stub *s, struct xo_g_serve *req))
 {
 	struct xo_parking p;
-	int got = 0;
+	int got = 0, error;
 
 	begin(&p, s, owed);
 	for (;;) {
@@ -272,7 +279,11 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed
 		/* Another thread may be it, after a call that was long away. */
 		if (READ_ONCE(s->parker) != current && !become_parker(s))
 			break;
-		if (park(&p) || !READ_ONCE(s->link->kernel))
+		error = park(&p);
+		/* The host knows it no more: the link was switched, or the VM's memory changed. */
+		if (error)
+			xo_park_end(s);
+		if (error || !READ_ONCE(s->link->kernel))
 			break;
 		if (need_resched())
 			xo_park_pay(s, owed);
@@ -350,12 +361,10 @@ void xo_park_cancel(struct xo_stub *s, u32 slot)
 
 void xo_park_end(struct xo_stub *s)
 {
-	struct xo_request req = { .op = XO_REQ_RECORD_DEL, .id = s->record };
+	struct xo_request req = { .op = XO_REQ_RECORD_DEL, .id = xchg(&s->record, 0) };
 
-	if (!s->record)
-		return;
-	s->record = 0;
-	xo_request(&req);
+	if (req.id)
+		xo_request(&req);
 }
 
 /* Not before: a call that was evicted returns through the window, whenever that is. */

@@ -47,14 +47,19 @@ extern void kvm_load_guest_xsave_state(struct kvm_vcpu *vcpu);
 extern void kvm_load_host_xsave_state(struct kvm_vcpu *vcpu);
 extern void kvm_apic_send_ipi(struct kvm_lapic *apic, u32 icr_low, u32 icr_high);
 
-/* First argument of the hooked function; plain callbacks get the argument registers only. */
-static inline void *xo_first_arg(struct ftrace_regs *fregs)
+/* An argument of the hooked function, 0 or 1; plain callbacks get the argument registers only. */
+static inline void *xo_argument(struct ftrace_regs *fregs, u32 n)
 {
 #if XO_LINUX_6_1
-	return (void *)fregs->regs.di;
+	return (void *)(n ? fregs->regs.si : fregs->regs.di);
 #else
-	return (void *)ftrace_regs_get_argument(fregs, 0);
+	return (void *)ftrace_regs_get_argument(fregs, n);
 #endif
+}
+
+static inline void *xo_first_arg(struct ftrace_regs *fregs)
+{
+	return xo_argument(fregs, 0);
 }
 
 /* One page of another address space, to be put soon: as its owner would touch it. The caller holds

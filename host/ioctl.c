@@ -68,6 +68,8 @@ static void describe_vm(struct xo_vm *vm, struct xo_h_vm_info *info)
 		info->links++;
 		info->pinned_pages += vm->link[i]->window.npages;
 	}
+	if (vm->ram)
+		info->pinned_pages += vm->ram->pinned;
 	for_each_possible_cpu(cpu) info->exits += *per_cpu_ptr(vm->exits, cpu);
 	info->hypercalls = atomic64_read(&vm->hypercalls);
 	info->refused = atomic64_read(&vm->refused);

@@ -6,7 +6,6 @@
  * that is visiting comes out first, and a visitor that was evicted goes on where it was.
  */
 #include "visitor.h"
-#include <linux/kprobes.h>
 #include <asm/debugreg.h>
 #include <asm/vmx.h>
 #include "compat.h"
@@ -155,83 +154,26 @@ static void take_back(struct xo_record *r, struct kvm_vcpu *vcpu)
 	flush_server(vcpu);
 }
 
-static void wake(struct kvm_vcpu *vcpu)
+void xo_record_empty(struct xo_record *r)
 {
-	struct xo_record *r = xo_record_by_server(vcpu);
 	struct kvm_vcpu *visitor;
 	struct xo_gate_cpu *cpu;
 	u64 entries;
 
-	if (!r)
-		return;
 	if (shut(r, &cpu, &visitor, &entries))
 		while (READ_ONCE(cpu->busy) && READ_ONCE(cpu->entries) == entries) {
 			kvm_vcpu_kick(visitor);
 			cpu_relax();
 		}
+}
+
+bool xo_take_back(struct kvm_vcpu *vcpu)
+{
+	struct xo_record *r = xo_record_by_server(vcpu);
+
+	if (!r)
+		return false;
+	xo_record_empty(r);
 	take_back(r, vcpu);
-}
-
-static void notrace woken(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
-			  struct ftrace_regs *fregs)
-{
-	struct kvm_vcpu *vcpu = xo_first_arg(fregs);
-
-	if (vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
-		return;
-	rcu_read_lock();
-	wake(vcpu);
-	rcu_read_unlock();
-}
-
-/* ------------------------------------------------------------------ the hook
- *
- * From the first link whose system calls go by visits until the module goes. (ftrace_free_filter()
- * of 6.1 leaves a pointer to what it freed: such a structure is not to be used twice.)
- */
-
-static struct ftrace_ops ops = { .func = woken, .flags = FTRACE_OPS_FL_PERMANENT };
-static bool hooked;
-
-/* Not exported: found by name. A probe that is never armed tells the address. */
-static void *address_of(const char *name)
-{
-	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
-	void *address;
-
-	if (register_kprobe(&probe))
-		return NULL;
-	address = probe.addr;
-	unregister_kprobe(&probe);
-	return address;
-}
-
-int xo_wake_hook(void)
-{
-	void *function;
-	int error;
-
-	if (hooked)
-		return 0;
-	function = address_of("kvm_apic_accept_events");
-	ops = (struct ftrace_ops){ .func = woken, .flags = FTRACE_OPS_FL_PERMANENT };
-	error = function ? ftrace_set_filter_ip(&ops, (unsigned long)function, 0, 0) : -ENOENT;
-	if (!error)
-		error = register_ftrace_function(&ops);
-	if (error) {
-		pr_err("kvm_apic_accept_events() cannot be hooked (%d): no visitors on this host\n",
-		       error);
-		ftrace_free_filter(&ops);
-	}
-	hooked = !error;
-	return error;
-}
-
-void xo_wake_unhook(void)
-{
-	if (!hooked)
-		return;
-	unregister_ftrace_function(&ops);
-	ftrace_free_filter(&ops);
-	hooked = false;
+	return true;
 }

@@ -70,9 +70,10 @@ void xo_ram_free(struct xo_vm *vm)
 
 	if (!ram)
 		return;
-	vm->ram = NULL;
+	WRITE_ONCE(vm->ram, NULL);
 	if (ram->notifier.ops)
 		mmu_notifier_unregister(&ram->notifier, ram->mm);
+	synchronize_rcu(); /* hooks that found it */
 	if (ram->pdpt)
 		unpin_all(ram);
 	mmdrop(ram->mm);
@@ -133,7 +134,7 @@ static bool is_ours(const struct xo_ram *ram, const struct mmu_notifier_range *r
 {
 	u32 i;
 
-	for (i = 0; i < ram->pieces; i++)
+	for (i = 0; i < smp_load_acquire(&ram->pieces); i++)
 		if (range->start < ram->piece[i].hva + (ram->piece[i].npages << PAGE_SHIFT) &&
 		    ram->piece[i].hva < range->end)
 			return true;
@@ -255,23 +256,25 @@ static int map_slot(struct xo_ram *ram, struct page **page, const struct xo_ram_
 
 #define PIECES 64
 
-/* The VM's own memory; ours, which is known to be elsewhere, apart. */
-static u32 list_slots(struct kvm *kvm, struct xo_ram_piece *piece)
+/* The VM's own memory; ours, which is known to be elsewhere, apart. -EBUSY: KVM logs writes to it,
+ * and would not know of ours. */
+static int list_slots(struct kvm *kvm, struct xo_ram_piece *piece)
 {
 	struct kvm_memory_slot *slot;
-	int bucket;
-	u32 n = 0;
+	bool logged = false;
+	int bucket, n = 0;
 
 	mutex_lock(&kvm->slots_lock);
 	kvm_for_each_memslot(slot, bucket, kvm_memslots(kvm))
 	{
 		if (slot->id >= XO_MEMSLOT_BASE || slot->flags & KVM_MEM_READONLY || n == PIECES)
 			continue;
+		logged |= slot->flags & KVM_MEM_LOG_DIRTY_PAGES;
 		piece[n++] =
 			(struct xo_ram_piece){ slot->base_gfn, slot->npages, slot->userspace_addr };
 	}
 	mutex_unlock(&kvm->slots_lock);
-	return n;
+	return logged ? -EBUSY : n;
 }
 
 static int map_all(struct xo_ram *ram)
@@ -280,10 +283,12 @@ static int map_all(struct xo_ram *ram)
 	int error;
 	u32 i;
 
-	ram->piece = kcalloc(PIECES, sizeof(*ram->piece), GFP_KERNEL_ACCOUNT);
-	error = ram->piece && page ? 0 : -ENOMEM;
-	if (!error)
-		ram->pieces = list_slots(ram->vm->kvm, ram->piece);
+	error = page ? list_slots(ram->vm->kvm, ram->piece) : -ENOMEM;
+	if (error > 0) {
+		/* From here on the notifier looks at them. */
+		smp_store_release(&ram->pieces, error);
+		error = 0;
+	}
 	for (i = 0; i < ram->pieces && !error; i++)
 		error = map_slot(ram, page, &ram->piece[i]);
 	kfree(page);
@@ -315,14 +320,16 @@ static enum xo_reason make(struct xo_ram *ram)
 
 	if (!mmget_not_zero(mm))
 		return XO_REASON_VM_DYING;
-	error = build(ram);
-	if (!error) {
-		ram->notifier.ops = &notifier_ops;
-		error = mmu_notifier_register(&ram->notifier, mm);
-		if (error)
-			ram->notifier.ops = NULL;
-	}
+	/* Before the first page is pinned, so that nothing is missed. */
+	ram->notifier.ops = &notifier_ops;
+	error = mmu_notifier_register(&ram->notifier, mm);
+	if (error)
+		ram->notifier.ops = NULL;
+	else
+		error = build(ram);
 	mmput(mm);
+	if (error == -EBUSY)
+		return XO_REASON_WATCHED;
 	return error ? XO_REASON_NO_MEMORY : XO_REASON_NONE;
 }
 
@@ -338,9 +345,15 @@ enum xo_reason xo_ram_get(struct xo_vm *vm)
 		return XO_REASON_NO_MEMORY;
 	INIT_LIST_HEAD(&ram->pages);
 	ram->vm = vm;
+	ram->piece = kcalloc(PIECES, sizeof(*ram->piece), GFP_KERNEL_ACCOUNT);
+	if (!ram->piece) {
+		kfree(ram);
+		return XO_REASON_NO_MEMORY;
+	}
 	ram->mm = vm->kvm->mm;
 	mmgrab(ram->mm);
-	vm->ram = ram;
+	WRITE_ONCE(vm->ram,
+		   ram); /* the hook on memory slots finds it: docs/visitors.md, "Memory" */
 	reason = make(ram);
 	if (reason) {
 		xo_ram_free(vm);

@@ -170,6 +170,17 @@ static void end(struct xo_record *r)
 	kfree(r);
 }
 
+/* By which its memory has to be pinned. */
+static bool is_visited(const struct xo_vm *vm)
+{
+	u32 i;
+
+	for (i = 0; i < XO_LINKS_PER_VM; i++)
+		if (vm->link[i] && vm->link[i]->kernel && vm->link[i]->vm[XO_CALLEE] == vm)
+			return true;
+	return false;
+}
+
 void xo_visits_link_gone(struct xo_link *link)
 {
 	struct xo_record *r, *next;
@@ -178,6 +189,8 @@ void xo_visits_link_gone(struct xo_link *link)
 	list_for_each_entry_safe(r, next, &records, node)
 		if (r->link == link)
 			end(r);
+	if (!is_visited(link->vm[XO_CALLEE]))
+		xo_ram_free(link->vm[XO_CALLEE]);
 }
 
 /* Any context; vm->lock is held. */
@@ -210,6 +223,20 @@ void xo_visits_revoke(struct xo_vm *callee)
 			xo_record_close(r);
 	raw_spin_unlock_irqrestore(&xo_record_lock, flags);
 	rcu_read_unlock();
+}
+
+void xo_visits_expel(struct xo_vm *callee)
+{
+	struct xo_ram *ram = READ_ONCE(callee->ram);
+	struct xo_record *r;
+
+	if (!ram)
+		return;
+	WRITE_ONCE(ram->revoked, true);
+	xo_visits_revoke(callee);
+	list_for_each_entry_rcu(r, &records, node)
+		if (r->callee == callee)
+			xo_record_empty(r);
 }
 
 void xo_visits_vm_gone(struct xo_vm *vm)
@@ -254,6 +281,21 @@ static u32 count(const struct xo_link *link)
 	return n;
 }
 
+/* After its memory changed nobody enters any more; when all of its stubs have let their records go,
+ * it is mapped anew. */
+static int renew(struct xo_vm *callee)
+{
+	struct xo_record *r;
+
+	if (callee->ram && !READ_ONCE(callee->ram->revoked))
+		return 0;
+	list_for_each_entry(r, &records, node)
+		if (r->callee == callee)
+			return -EXDEV;
+	xo_ram_free(callee);
+	return xo_ram_get(callee) ? -EXDEV : 0;
+}
+
 int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 {
 	struct xo_link *link = xo_link_find(callee, XO_CALLEE, request->link);
@@ -262,13 +304,13 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 
 	if (!link || !request->session)
 		return -ENOENT;
-	if (!link->kernel || !link->up || READ_ONCE(callee->ram->revoked))
+	if (!link->kernel || !link->up)
 		return -EXDEV;
 	if (request->entry != XO_KGATE_BUILD)
 		return XO_REASON_VERSION;
 	if (count(link) >= RECORDS_PER_LINK)
 		return -EDQUOT;
-	error = xo_ram_runtime(callee->ram, request->save_gpa);
+	error = renew(callee) ?: xo_ram_runtime(callee->ram, request->save_gpa);
 	if (error)
 		return error;
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);

@@ -117,8 +117,10 @@ struct xo_record {
 
 extern raw_spinlock_t xo_record_lock;
 
-/* The callee's memory is not what was mapped any more. Any context. */
+/* The callee's memory is not what was mapped any more, and nobody enters. Any context. */
 void xo_visits_revoke(struct xo_vm *callee);
+/* The same, and nobody is inside; not in the hooks of a visitor's vCPU. RCU. */
+void xo_visits_expel(struct xo_vm *callee);
 /* xo_mutex: a link's system calls go by visits from now on, or no more. */
 enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee);
 void xo_visits_link_gone(struct xo_link *link);
@@ -138,9 +140,9 @@ int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id);
 struct xo_away;
 void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu);
 void xo_visitor_disarm(struct xo_gate_cpu *cpu);
-void xo_visitor_out(struct xo_gate_cpu *cpu);	/* all of the exit has been dealt with */
-bool xo_visitor_home(struct xo_away *a);    /* true: it was one, and is dealt with */
-bool xo_visitor_at_home(struct xo_away *a); /* likewise, of an exit at home */
+void xo_visitor_out(struct xo_gate_cpu *cpu); /* all of the exit has been dealt with */
+bool xo_visitor_home(struct xo_away *a);      /* true: it was one, and is dealt with */
+bool xo_visitor_at_home(struct xo_away *a);   /* likewise, of an exit at home */
 /* guard.c: what a visitor could change of its caller's vCPU without an exit, and neither gate nor
  * guest module puts right, exits from here on; and no more. */
 void xo_guard_arm(struct xo_gate_cpu *cpu);
@@ -162,7 +164,13 @@ void xo_record_close(struct xo_record *r); /* xo_record_lock held: no visit begi
 void xo_record_name(struct xo_record *r, u16 server, u16 bound);
 u16 xo_vpid(void); /* VMCS loaded */
 
-/* The hook where a halted vCPU wakes. xo_mutex; the second when no VM is enrolled any more. */
+/* The server CPU has its stubs back, those too whose call was evicted; who was inside has come out.
+ * Its VMCS is loaded. False: it had none to take back. */
+bool xo_take_back(struct kvm_vcpu *vcpu);
+/* Nobody enters any more until the stub parks again, and nobody is inside. RCU; not in the hooks of
+ * a visitor's vCPU. */
+void xo_record_empty(struct xo_record *r);
+/* wake.c. xo_mutex; the second when no VM is enrolled any more. */
 int xo_wake_hook(void);
 void xo_wake_unhook(void);
 

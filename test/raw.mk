@@ -22,3 +22,11 @@ PAYLOAD_TEST += $(VISITOR)
 $(VISITOR): test/lab/src/xo_visitor.c include/crossover/abi.h include/crossover/mark.h test/raw.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -static -o $@ $<
+
+# xo_qmp: commands for QEMU.
+QMP := $(B)/test/xo_qmp
+PAYLOAD_TEST += $(QMP)
+
+$(QMP): test/lab/src/xo_qmp.c test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -static -o $@ $<
