@@ -111,6 +111,7 @@ u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p)
 	p->seq = seq;
 	p->cancelled = false;
 	WRITE_ONCE(p->under_way, true);
+	WRITE_ONCE(p->serving, true);
 	WRITE_ONCE(p->visiting, true);
 	barrier();
 	p->status = xo_visits_serve(p, min_t(u64, slot, XO_SLOTS_PER_LINK));
@@ -119,6 +120,7 @@ u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p)
 		evict(p);
 	barrier();
 	WRITE_ONCE(p->visiting, false);
+	WRITE_ONCE(p->serving, false);
 	return p->status;
 }
 
@@ -257,8 +259,12 @@ static void begin(struct xo_parking *p, struct xo_stub *s, struct xo_owed *owed)
 
 static void end(struct xo_parking *p)
 {
+	struct xo_stub *s = p->stub;
+
 	spin_lock_irq(&xo.lock);
 	list_del(&p->member);
+	if (s->pending) /* it was to look, and goes */
+		wake_up(&s->wait);
 	spin_unlock_irq(&xo.lock);
 	preempt_notifier_unregister(&p->notifier);
 }
@@ -327,18 +333,21 @@ int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed
 	return signal_pending(current) ? -EINTR : -EAGAIN;
 }
 
-void xo_park_kick(struct xo_stub *s)
+bool xo_park_kick(struct xo_stub *s)
 {
 	struct xo_parking *p;
+	bool looks = false;
 	int cpu;
 
 	lockdep_assert_held(&xo.lock);
 	smp_mb(); /* against park() */
 	list_for_each_entry(p, &s->parkings, member) {
+		looks |= !READ_ONCE(p->serving);
 		cpu = READ_ONCE(p->parked_on);
 		if (cpu != NOBODY && cpu != smp_processor_id())
 			smp_send_reschedule(cpu);
 	}
+	return looks;
 }
 
 /*

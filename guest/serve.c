@@ -109,9 +109,10 @@ static int post_to_stub(struct xo_link *l, u32 slot, u64 session)
 	s->bound |= BIT_ULL(slot);
 	sl->state = XO_SLOT_POSTED;
 	s->pending |= BIT_ULL(slot);
-	wake_up(&s->wait);
-	if (!s->idle)
-		xo_park_kick(s);
+	/* Rather who parks again at once behind it: another's end would be told to a caller whose
+	 * next call finds nobody parked. */
+	if (!xo_park_kick(s))
+		wake_up(&s->wait);
 	return 0;
 }
 

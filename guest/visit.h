@@ -57,6 +57,7 @@ struct xo_parking {
 	/* the visit */
 	u64 slot, seq;
 	int status;
+	bool serving;	/* it is in the call, here or there */
 	bool visiting;	/* as far as is known here */
 	bool under_way; /* the call has begun, and not ended natively */
 	bool cancelled; /* its caller gave up */
@@ -66,9 +67,10 @@ struct xo_parking {
  * -EAGAIN: it cannot be visited: wait otherwise. */
 int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed,
 		 int (*take)(struct xo_stub *s, struct xo_g_serve *req));
-void xo_park_end(struct xo_stub *s);		  /* its session ends; may sleep */
-void xo_park_release(struct xo_stub *s);	  /* no thread of it is here any more */
-void xo_park_kick(struct xo_stub *s);		  /* xo.lock held: there is something for it */
+void xo_park_end(struct xo_stub *s);	 /* its session ends; may sleep */
+void xo_park_release(struct xo_stub *s); /* no thread of it is here any more */
+/* xo.lock held: there is something for it. True: a thread that is or could be parked looks. */
+bool xo_park_kick(struct xo_stub *s);
 void xo_park_cancel(struct xo_stub *s, u32 slot); /* xo.lock held */
 void xo_park_exit(void);
 
