@@ -70,9 +70,12 @@ guest_up() {
 	enrolled "$1" || xo enrol "$1" || fail "xo enrol $1"
 	vm "$1" sh -c "[ -e /dev/crossover ] || insmod $KO/crossover_guest.ko" || fail "insmod in $1"
 }
-# engine NAME: the link mgr -> web is there, and its calls take that engine from now on
+# engine NAME: the link mgr -> web is there, and its calls take that engine from now on; `visit` is `vmfunc` with
+# system calls by visits
 engine() {
-	if ! linked; then
+	if [ "$1" = visit ]; then
+		xo link mgr web --engine vmfunc --kernel >/dev/null || fail "xo link --kernel"
+	elif ! linked; then
 		xo link mgr web --engine "$1" || fail "xo link mgr web"
 	elif [ "$(cell "xo stat" ENGINE mgr web)" != "$1" ]; then
 		xo link mgr web --engine "$1" >/dev/null || fail "xo link --engine $1"

@@ -558,6 +558,37 @@ static void a_blocking_call_ends_when_it_is_given_up_and_not_before(void **state
 	stub.given_up = NULL;
 }
 
+static void a_visit_is_allowed_only_what_no_path_can_change(void **state)
+{
+	static const struct {
+		const char *rules;
+		long nr;
+		bool allowed;
+	} cases[] = {
+		{ "allow calls all\n allow all /**", SYS_openat, true },
+		{ "allow calls all\n allow all /**", SYS_ioctl, true },
+		{ "allow calls all\n allow all /**", SYS_mmap, false },
+		{ "allow calls all\n allow all /**", 511, false },
+		{ "allow calls all\n deny calls kill\n allow all /**", SYS_kill, false },
+		{ "allow calls all\n allow all /**\n deny all /etc/shadow", SYS_stat, false },
+		{ "allow calls all\n allow all /**\n deny all /etc/shadow", SYS_pread64, true },
+		{ "allow calls all\n allow all /**\n deny all /etc/shadow", SYS_write, true },
+		{ "allow calls all\n allow all /**\n deny all /etc/shadow", SYS_ftruncate, false },
+		{ "allow calls all\n allow read /**", SYS_stat, true },
+		{ "allow calls all\n allow read /**", SYS_openat, false },
+		{ "allow calls all\n allow read /**", SYS_unlink, false },
+		{ "allow calls all\n allow read /**", SYS_ioctl, false },
+		{ "allow calls all\n allow read /**", SYS_close, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		use_policy(cases[i].rules);
+		if (xo_stub_always_allowed(stub.policy, cases[i].nr) != cases[i].allowed)
+			fail_msg("call %ld, policy: %s", cases[i].nr, cases[i].rules);
+	}
+	use_policy("allow calls all\n allow all /**");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -580,6 +611,7 @@ int main(void)
 		cmocka_unit_test(a_stubs_memory_is_not_written),
 		cmocka_unit_test(calls_without_a_rule_are_refused),
 		cmocka_unit_test(a_blocking_call_ends_when_it_is_given_up_and_not_before),
+		cmocka_unit_test(a_visit_is_allowed_only_what_no_path_can_change),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
