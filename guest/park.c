@@ -323,7 +323,7 @@ int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed
 		return 0;
 	if (!become_parker(s))
 		return -EAGAIN;
-	if (!s->record_asked)
+	if (!READ_ONCE(s->record))
 		xo_park_pay(s, owed); /* asking sleeps */
 	if (!get_record(s))
 		got = wait_parked(s, req, owed, take);

@@ -30,6 +30,7 @@ PAYLOAD_TEST += $(QMP)
 $(QMP): test/lab/src/xo_qmp.c test/raw.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -static -o $@ $<
+
 # xo_visitor_files: those with memory and descriptors.
 VISITOR_FILES := $(B)/test/xo_visitor_files
 PAYLOAD_TEST += $(VISITOR_FILES)
