@@ -19,8 +19,8 @@
  * Where a parked stub goes on in a visit stands on its own stack: flags, and a frame for IRETQ.
  * Natively, where no host is between, the runtime's page in the stub's page tables is a page of the
  * callee's own memory: there krt_ret is a jump to where an evicted call ends. So the EPT context
- * itself tells whether a call that returns is still a visitor; no flag does. (Its own memory, so that
- * it is there whatever becomes of link and host module until the call returns, an hour later
+ * itself tells whether a call that returns is still a visitor; no flag does. (Its own memory, so
+ * that it is there whatever becomes of link and host module until the call returns, an hour later
  * perhaps.)
  */
 #ifndef CROSSOVER_KGATE_H
