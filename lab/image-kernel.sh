@@ -39,9 +39,8 @@ install_modules()
 	find "$to" -name '*.ko.xz' -exec "$kernel/usr/bin/xz" -d {} +
 	trim_modules "$to"
 	# depmod warns of what modules.order names and is not here.
-	"$root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --argv0 depmod \
-		--library-path "$root/usr/lib/x86_64-linux-gnu" "$root/usr/sbin/depmod" -b "$root" \
-		"$release" 2> "$build/$version/depmod.log" || { cat "$build/$version/depmod.log" >&2; die "depmod failed"; }
+	image_program /usr/sbin/depmod -b "$root" "$release" 2> "$build/$version/depmod.log" ||
+		{ cat "$build/$version/depmod.log" >&2; die "depmod failed"; }
 	rm "$build/$version/depmod.log"
 }
 

@@ -17,18 +17,6 @@ root=$final.new
 # shellcheck source=lab/kernel.sh
 . "$here/kernel.sh"
 
-# Runs a program of the image on this machine, with the image's own libraries.
-image_program() # NAME ARG...
-{
-	local name=$1 file
-	shift
-	# An absolute link (depmod is one, to /bin/kmod) would lead out of the image.
-	file=$(readlink "$root$name" || true)
-	case $file in /*) ;; *) file=$name ;; esac
-	"$root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --argv0 "$name" \
-		--library-path "$root/usr/lib/x86_64-linux-gnu" "$root$file" "$@"
-}
-
 left_out() # FILE: is this package one that packages.system leaves out?
 {
 	sed -n 's/^-//p' "$here/packages.system" | grep -qxF "${1%%_*}"

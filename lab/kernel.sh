@@ -1,7 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154
 # Sourced by the scripts that make images: Debian's kernels and modules as the lab wants them.
-# Needs die(); unpack_kernel needs $tools and, for Zstandard, $kernel.
+# Needs die(), and $root for image_program; unpack_kernel needs $tools and, for Zstandard, $kernel.
+
+# Runs a program of the image on this machine, with the image's own libraries.
+image_program() # NAME ARG...
+{
+	local name=$1 file
+	shift
+	# An absolute link (depmod is one, to /bin/kmod) would lead out of the image.
+	file=$(readlink "$root$name" || true)
+	case $file in /*) ;; *) file=$name ;; esac
+	"$root/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2" --argv0 "$name" \
+		--library-path "$root/usr/lib/x86_64-linux-gnu" "$root$file" "$@"
+}
 
 # Debian's kernel as it is inside vmlinuz, without the part that would unpack it: it is started by
 # its PVH entry. Only what is all zeros is left out.
