@@ -18,6 +18,7 @@ says 'worlds 2[0-9][0-9] then -122 reused 0$'
 says 'twice -2$'
 says 'new wid fresh'
 says 'forged calls 20000 accepted 0$'
+says 'forged visits 2000 accepted 0 evictions odd 0$'
 lines=$(dmesg | wc -l)
 [ "$lines" -lt 60 ] || fail "20,000 refusals left $lines lines in the host's log"
 expect_eq "pinned pages" "$(pinned)" "$pages"

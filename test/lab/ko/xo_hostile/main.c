@@ -72,7 +72,7 @@ static void malformed(void)
 {
 	unsigned int op, accepted = 0;
 
-	for (op = XO_HC_REQUEST + 1; op < 4096; op++)
+	for (op = XO_HC_EVICT + 1; op < 4096; op++)
 		accepted += !hypercall(op, op, op, op, op).rax;
 	accepted += !hypercall(0, 0, 0, 0, 0).rax;
 	pr_info("xo_hostile: unknown operations accepted %u\n", accepted);
@@ -81,6 +81,25 @@ static void malformed(void)
 	pr_info("xo_hostile: exception vector %ld\n", hypercall(XO_HC_VECTOR, 0, 8, 0, 0).rax);
 	pr_info("xo_hostile: absent processor %ld\n",
 		hypercall(XO_HC_VECTOR, 0, 0x40 | 0xfffffffeULL << 32, 0, 0).rax);
+}
+
+/* Stubs that are not ours, or nobody's, parked and visited; and a visitor's own hypercall, which is
+ * to do nothing at home. */
+static void forged_visits(unsigned long rounds)
+{
+	unsigned long i, accepted = 0, odd = 0;
+
+	for (i = 0; i < rounds; i++) {
+		u64 record = i & 1 ? get_random_u64() : get_random_u32() % 4096;
+
+		accepted += !hypercall(XO_HC_PARK, record, get_random_u64(), get_random_u64(),
+				       get_random_u32() % 64)
+				     .rax;
+		accepted += !hypercall(XO_HC_BIND, record, 0, 0, 0).rax;
+		odd += hypercall(XO_HC_EVICT, record, get_random_u64(), 0, 0).rax != 0;
+	}
+	pr_info("xo_hostile: forged visits %lu accepted %lu evictions odd %lu\n", rounds, accepted,
+		odd);
 }
 
 static int __init hostile_init(void)
@@ -94,6 +113,7 @@ static int __init hostile_init(void)
 	malformed();
 	worlds_until_refused();
 	forged_calls(20000);
+	forged_visits(2000);
 	return hostile_requests(link);
 }
 
