@@ -145,20 +145,28 @@ static bool is_ours(const struct xo_ram *ram, const struct mmu_notifier_range *r
  * Other pages will stand there, perhaps. Nobody enters any more; who is inside goes on, until his
  * next exit, in memory that stays: it is pinned, and was the VM's own.
  */
-static int invalidate(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
+static void look_at(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
 {
 	struct xo_ram *ram = container_of(notifier, struct xo_ram, notifier);
 
 	if (range->event == MMU_NOTIFY_PROTECTION_PAGE || range->event == MMU_NOTIFY_SOFT_DIRTY ||
 	    READ_ONCE(ram->revoked) || !is_ours(ram, range))
-		return 0;
+		return;
 	WRITE_ONCE(ram->revoked, true);
 	xo_visits_revoke(ram->vm);
+}
+
+static int invalidate(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
+{
+	look_at(notifier, range);
 	return 0;
 }
 
+/* At its end too: what began before the notifier was there, and ends when pages are pinned already,
+ * may have put others in the place of some. */
 static const struct mmu_notifier_ops notifier_ops = {
 	.invalidate_range_start = invalidate,
+	.invalidate_range_end = look_at,
 };
 
 /* ------------------------------------------------------------------ mapping */

@@ -149,6 +149,16 @@ static bool is_waiting(struct xo_record *r)
 	return waiting;
 }
 
+/* T1: its server CPU is halted still, and has not heard of what visits did to the page tables:
+ * nobody will tell it when it wakes, for the record is gone by then. */
+static void let_server_go(struct xo_record *r)
+{
+	raw_spin_lock_irq(&xo_record_lock);
+	if (r->state != XO_RUNS && !r->dead)
+		kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, r->server);
+	raw_spin_unlock_irq(&xo_record_lock);
+}
+
 static void end(struct xo_record *r)
 {
 	u32 ms;
@@ -163,6 +173,7 @@ static void end(struct xo_record *r)
 		pr_notice(
 			"VM '%s' did not run to take a stub back, which is lost: it was paused?\n",
 			r->callee->name);
+	let_server_go(r);
 	xo_record_name(r, 0, 0);
 	list_del_rcu(&r->node);
 	synchronize_rcu();
@@ -281,19 +292,32 @@ static u32 count(const struct xo_link *link)
 	return n;
 }
 
-/* After its memory changed nobody enters any more; when all of its stubs have let their records go,
- * it is mapped anew. */
+/* How long all is as it is after its memory was mapped: a host that touches it all the while (KSM,
+ * NUMA balancing) is not to spend more than a twentieth of its time on that. */
+#define REST 20
+
+/*
+ * After its memory changed nobody enters any more. Whoever asks first has it mapped anew; all its
+ * records end before, also those of stubs that nobody calls just now, which would keep them. Their
+ * threads learn it when they park again, their callers when they bind: and ask likewise.
+ */
 static int renew(struct xo_vm *callee)
 {
-	struct xo_record *r;
+	struct xo_record *r, *next;
+	u64 begin = ktime_get_ns();
+	int error;
 
 	if (callee->ram && !READ_ONCE(callee->ram->revoked))
 		return 0;
-	list_for_each_entry(r, &records, node)
+	if (begin < callee->ram_rests)
+		return -EXDEV;
+	list_for_each_entry_safe(r, next, &records, node)
 		if (r->callee == callee)
-			return -EXDEV;
+			end(r);
 	xo_ram_free(callee);
-	return xo_ram_get(callee) ? -EXDEV : 0;
+	error = xo_ram_get(callee) ? -EXDEV : 0;
+	callee->ram_rests = ktime_get_ns() + REST * (ktime_get_ns() - begin);
+	return error;
 }
 
 int xo_record_add(struct xo_vm *callee, struct xo_request *request)
@@ -345,10 +369,16 @@ int xo_record_del(struct xo_vm *callee, u64 id)
 
 int xo_record_find(struct xo_vm *caller, struct xo_request *request)
 {
+	enum xo_reason reason;
 	struct xo_record *r;
 
 	if (request->entry != XO_KGATE_BUILD)
 		return XO_REASON_VERSION;
+	/* If the link was made before its kernel was up nobody has looked yet: not at the processors
+	 * either. */
+	reason = xo_vmfunc_qualify(caller);
+	if (reason)
+		return reason;
 	list_for_each_entry(r, &records, node) {
 		if (r->caller != caller || r->link->id != request->link ||
 		    r->session != request->session || r->ended)
