@@ -12,10 +12,11 @@ $(ATTACK): $(ATTACK_OBJ) $(B)/lib/libcrossover.a
 
 # What runs away has neither thread-local data nor calls of the C library.
 $(B)/obj/attack/%.o: test/lab/src/attack/% test/attack.mk $(wildcard test/lab/src/attack/*.h) \
-		$(wildcard include/crossover/*) $(wildcard test/lab/ko/xo_attack/*.h) $(B)/gate/gate_blob.h
+		$(wildcard include/crossover/*) $(wildcard test/lab/ko/xo_attack/*.h test/lab/ko/xo_deeds/*.h) $(B)/gate/gate_blob.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -fno-stack-protector -fno-tree-loop-distribute-patterns \
-		-I$(B)/gate -Itest/lab/ko/xo_attack -I. -pthread -c -o $@ $<
+		-I$(B)/gate -Itest/lab/ko/xo_attack -Itest/lab/ko/xo_deeds -I. -pthread -c -o $@ $<
 
 include lab/kbuild.mk
 $(eval $(call xo_kmod,xo_attack,test/lab/ko/xo_attack))
+$(eval $(call xo_kmod,xo_deeds,test/lab/ko/xo_deeds))

@@ -15,15 +15,12 @@
 #include <asm/extable.h>
 #include <asm/special_insns.h>
 #include <asm/tlbflush.h>
+#include "inside.h"
 #include "xo_attack.h"
 
 #define PCID_OURS 0x123
 
-void xa_go(struct xa_run *run, u64 cr3);
 extern u8 xa_stubs[];
-extern struct xa_run xa_out;
-extern u64 xa_vector;
-extern struct desc_ptr xa_idtr;
 
 static DEFINE_MUTEX(lock);
 static gate_desc idt[IDT_ENTRIES] __aligned(PAGE_SIZE);
@@ -235,9 +232,16 @@ static long run_any(void *arg)
 	return run(arg);
 }
 
+static long state_any(void *arg)
+{
+	xa_read_state(arg);
+	return 0;
+}
+
 static long locked_ioctl(unsigned int cmd, unsigned long arg)
 {
 	static struct xa_run xa_run;
+	struct xa_kernel xa_kernel;
 	struct xa_leaf xa_leaf;
 	u64 value = 0;
 
@@ -248,6 +252,8 @@ static long locked_ioctl(unsigned int cmd, unsigned long arg)
 		return in_and_out((void __user *)arg, &xa_run, sizeof(xa_run), run_any);
 	case XA_IDT:
 		return copy_from_user(&value, (void __user *)arg, 8) ? -EFAULT : move_idt(value);
+	case XA_KERNEL:
+		return in_and_out((void __user *)arg, &xa_kernel, sizeof(xa_kernel), state_any);
 	case XA_TS:
 		return copy_from_user(&value, (void __user *)arg, 4) ? -EFAULT
 								     : task_switched(value);

@@ -56,5 +56,19 @@ struct xa_run {
 /* CR0.TS on (1) or off (0) from here on. As above, and no instruction of x87 or SSE at home. */
 #define XA_TS  _IOW('a', 4, __u32)
 
+/* What ring 0 has on this CPU: words in this order. */
+#define XA_KERNEL_NAMES                                                                         \
+	"CR0", "CR4", "CR3", "CR8", "GDT", "GDT limit", "IDT", "IDT limit", "TR", "LDTR", "CS", \
+		"SS", "DS", "ES", "FS", "GS", "XCR0", "flags", "DR0", "DR6", "DR7", "FS base",  \
+		"GS base", "user's GS base", "SYSENTER_CS", "SYSENTER_ESP", "SYSENTER_EIP",     \
+		"EFER", "LSTAR", "STAR", "CSTAR", "SFMASK", "PAT", "SPEC_CTRL"
+#define XA_KERNEL_MSRS	21 /* from there on they are MSRs */
+#define XA_KERNEL_WORDS 34
+
+struct xa_kernel {
+	__u64 v[XA_KERNEL_WORDS];
+};
+#define XA_KERNEL _IOR('a', 5, struct xa_kernel)
+
 #endif
 #endif

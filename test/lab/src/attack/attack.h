@@ -188,6 +188,17 @@ extern uint64_t enter_base; /* of FS and GS in the next try; 0: as they are */
 /* Calls `entry` with all registers as in `in`; what they are then is in `out`. */
 void enter_full(const struct full *in, struct full *out, const void *entry);
 
+/* ------------------------------------------------------------------ state.c */
+
+#define PATTERN 0xca11e2ca11e2ca11UL
+/* All that enter_full() loads, full of it. */
+void state_fill(struct full *in);
+/* Where x87, SSE and AVX are in an XSAVE image. */
+#define XSAVE_ST       32
+#define XSAVE_SSE      160
+#define XSAVE_BV       512
+#define XSAVE_YMM_HIGH 576
+
 /* ------------------------------------------------------------------ the tests */
 
 int attack_leaf(int argc, char **argv);
@@ -210,5 +221,6 @@ int attack_ring0(int argc, char **argv);
 int attack_cr3(int argc, char **argv);
 int attack_foreign(int argc, char **argv);
 int attack_serve(int argc, char **argv);
+int attack_visits(int argc, char **argv);
 #endif
 #endif

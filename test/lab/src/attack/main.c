@@ -26,6 +26,7 @@ static const struct {
 	{ "cr3", attack_cr3 },
 	{ "foreign", attack_foreign },
 	{ "serve", attack_serve },
+	{ "visits", attack_visits },
 };
 
 int main(int argc, char **argv)

@@ -9,13 +9,8 @@
 
 #define MXCSR_OURS 0x3f80 /* round down */
 #define FCW_OURS   0x027f /* double precision */
-#define PATTERN	   0xca11e2ca11e2ca11UL
 #define X87_FCW	   0
 #define X87_FTW	   4
-#define X87_ST	   32
-#define SSE	   160
-#define XSTATE_BV  512
-#define YMM_HIGH   576
 
 static struct target target;
 static uint8_t *slot;
@@ -26,25 +21,30 @@ static void x87_image(uint8_t *xsave)
 	*(uint32_t *)(xsave + 24) = MXCSR_OURS;
 }
 
-static void caller_state(struct full *in, uint64_t op, uint64_t a)
+void state_fill(struct full *in)
 {
 	size_t i;
 
 	memset(in, 0, sizeof(*in));
 	for (i = 0; i < 16; i++)
 		in->r[i] = PATTERN + i;
-	in->r[RDI] = op;
-	in->r[RSI] = a;
 	in->flags = 0x202 | 0x8d5 | 0x40000 | 0x200000;
 	in->mxcsr = MXCSR_OURS;
 	in->fcw = FCW_OURS;
 	x87_image(in->xsave);
 	in->xsave[X87_FTW] = 0;
 	for (i = 0; i < 256 / 8; i++)
-		((uint64_t *)(in->xsave + SSE))[i] = PATTERN;
+		((uint64_t *)(in->xsave + XSAVE_SSE))[i] = PATTERN;
 	for (i = 0; i < 256 / 8; i++)
-		((uint64_t *)(in->xsave + YMM_HIGH))[i] = PATTERN;
-	*(uint64_t *)(in->xsave + XSTATE_BV) = 7;
+		((uint64_t *)(in->xsave + XSAVE_YMM_HIGH))[i] = PATTERN;
+	*(uint64_t *)(in->xsave + XSAVE_BV) = 7;
+}
+
+static void caller_state(struct full *in, uint64_t op, uint64_t a)
+{
+	state_fill(in);
+	in->r[RDI] = op;
+	in->r[RSI] = a;
 }
 
 static unsigned int count_words(const void *p, size_t bytes, uint64_t word)
@@ -69,11 +69,12 @@ static bool zero(const uint8_t *p, size_t n)
 /* Components that the bitmap names not are in their initial state whatever the bytes say. */
 static bool vector_is_initial(const uint8_t *xsave)
 {
-	uint64_t bv = *(const uint64_t *)(xsave + XSTATE_BV);
+	uint64_t bv = *(const uint64_t *)(xsave + XSAVE_BV);
 
 	return (!(bv & 1) || (*(const uint16_t *)xsave == 0x37f && zero(xsave + X87_FTW, 1) &&
-			      zero(xsave + X87_ST, 128))) &&
-	       (!(bv & 2) || zero(xsave + SSE, 256)) && (!(bv & 4) || zero(xsave + YMM_HIGH, 256));
+			      zero(xsave + XSAVE_ST, 128))) &&
+	       (!(bv & 2) || zero(xsave + XSAVE_SSE, 256)) &&
+	       (!(bv & 4) || zero(xsave + XSAVE_YMM_HIGH, 256));
 }
 
 /* ------------------------------------------------------------------ caller to service */
