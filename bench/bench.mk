@@ -16,7 +16,7 @@ $(BENCH_SYSCALLS): bench/syscalls.c bench/row.h include/crossover/mark.h bench/b
 bench-services: all payload lab-images  ## what a service call costs: a table, build/bench/services.json
 	bench/services
 
-bench-syscalls: all payload lab-images  ## what another VM's system call costs (CALLS=500 GETPPID=0): a table, build/bench/syscalls.json
-	bench/syscalls $(or $(CALLS),500) $(GETPPID)
+bench-syscalls: all payload lab-images  ## what another VM's system call costs (CALLS=5000 GETPPID=1000000): a table, build/bench/syscalls.json
+	bench/syscalls $(or $(CALLS),5000) $(or $(GETPPID),1000000)
 
 .PHONY: bench-services bench-syscalls

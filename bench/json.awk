@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # Rows of a benchmark as JSON, and all rows. Of services: null_call.ENGINE.{instructions,exits,vmfuncs,...}.
-# With -v groups=kind: KIND.ENGINE.{...} of each. Lines @long and @record are told in lists of that name.
+# With -v groups=kind: KIND.ENGINE.{...} of each. Lines @long, @record and @parts are told in lists of that name.
 BEGIN { FS = "\t" }
 function text(s) { gsub(/["\\]/, "\\\\&", s); return "\"" s "\"" }
 function object(skip,    i, p, k, x, s) {
@@ -24,7 +24,7 @@ function object(skip,    i, p, k, x, s) {
 		order[++count] = group
 	member[group] = member[group] (member[group] == "" ? "" : ",\n") "    " text(engine) ": " object("engine")
 }
-/^@(long|record)/ {
+/^@(long|record|parts)/ {
 	name = substr($1, 2)
 	list[name] = list[name] (list[name] == "" ? "" : ",\n") "    " object("")
 }

@@ -57,6 +57,19 @@ function reasons(prefix,    i, s) {
 		get("visits"), get("evictions"), reasons("by_"), get("again"), get("finished")
 	printf "the stub parked %d times, and was woken %d times\n", get("parks"), get("wakes")
 }
+/^@parts/ {
+	row()
+	if (!parted++) {
+		print "\nOne visit that nothing disturbed, the least of many, by its parts. CROSSING: from the first instruction of"
+		print "xo_visit_enter() to its return, without the callee's function; CALLER: its system call and its router."
+		printf "%-10s %8s %12s | %8s %6s %6s %8s %5s %5s | %8s %6s | %8s %5s\n", "CALL", "VISITS", "INSTRUCTIONS",
+			"CROSSING", "THERE", "BACK", "VMFUNCS", "CR3", "CR4", "CALLEE", "CR3", "CALLER", "CR3"
+	}
+	printf "%-10s %8d %12d | %8d %6d %6d %8d %5d %5d | %8d %6d | %8d %5d\n", v["kind"], get("visits"),
+		get("instructions"), get("crossing"), get("in"), get("out"), get("crossing_vmfuncs"), get("crossing_cr3_loads"),
+		get("cr4_loads"), get("callee"), get("callee_cr3_loads"), get("instructions") - get("crossing") - get("callee"),
+		get("cr3_loads") - get("crossing_cr3_loads") - get("callee_cr3_loads")
+}
 END {
 	if (rivals) {
 		print "\nINSTRUCTIONS are all CPUs', those of who polls included. vsock: a process of the host calls into the VM,"

@@ -7,9 +7,11 @@
  *						NAME is told in the rows. The program knows nothing
  *						of engines: `xo sh` routes it, or nobody does
  *	bench_syscalls long NAME N		getppid N times, each looked at: what its exits were
- *	bench_syscalls hold run|long ...	and then says @done, and waits to be killed: what
- *the host counts of its session is there as long as that is bench_syscalls serve vsock|tcp
- *does the operations for who connects, until SIGTERM
+ *	bench_syscalls parts NAME N		N of each single call, where the guest modules are built
+ *						for measuring: what the crossing took, and the callee
+ *	bench_syscalls hold run|long|parts ...	and then says @done, and waits to be killed: what
+ *						the host counts of its session is there until then
+ *	bench_syscalls serve vsock|tcp		does the operations for who connects, until SIGTERM
  *	bench_syscalls vsock CID N M		the same by remote calls
  *	bench_syscalls tcp N M			the same, from within the server's VM
  *
@@ -331,6 +333,144 @@ static void measure_each(const char *name, unsigned long n)
 	putchar('\n');
 }
 
+/* ------------------------------------------------------------------ the parts of a visit
+ *
+ * The way in begins with the first instruction of xo_visit_enter(), the way out ends before its RET;
+ * between them the callee runs its function for visitors: a request decoded, the system call's own
+ * function, a reply. What is left is the caller's own: its system call, the router.
+ */
+static struct xo_counts way_in, callee, way_out;
+
+static int64_t call_getppid(void)
+{
+	return syscall(SYS_getppid);
+}
+
+static int64_t call_pread(void)
+{
+	char bytes[64];
+
+	return pread(file, bytes, sizeof(bytes), 0);
+}
+
+static int64_t call_fstat(void)
+{
+	struct stat st;
+
+	return fstat(file, &st);
+}
+
+static int opened = -1; /* by call_open(), for the two behind it */
+
+static int64_t call_open(void)
+{
+	opened = open(FILE_NAME, O_RDONLY);
+	return opened;
+}
+
+static int64_t call_read(void)
+{
+	char bytes[64];
+
+	return read(opened, bytes, sizeof(bytes));
+}
+
+static int64_t call_close(void)
+{
+	return close(opened);
+}
+
+static const struct {
+	const char *name;
+	int64_t (*call)(void);
+} single[] = {
+	{ "getppid", call_getppid }, { "pread", call_pread }, { "fstat", call_fstat },
+	{ "open", call_open },	     { "read", call_read },   { "close", call_close },
+};
+
+#define SINGLES (sizeof(single) / sizeof(single[0]))
+
+/* The least of each: it was one visit from beginning to end, and nothing came in between. */
+struct parts {
+	uint64_t visits;
+	struct xo_count_set all, in, callee, out;
+};
+
+static struct parts parts[SINGLES];
+
+static void read_parts(void)
+{
+	xo_mark_read(ONE, &one);
+	xo_mark_read(XO_MARK_WAY_IN, &way_in);
+	xo_mark_read(XO_MARK_CALLEE, &callee);
+	xo_mark_read(XO_MARK_WAY_OUT, &way_out);
+}
+
+static void take_parts(struct parts *p, const uint32_t *begins)
+{
+	bool whole = way_in.begins == begins[0] + 1 && callee.begins == begins[1] + 1 &&
+		     way_out.begins == begins[2] + 1 && !way_in.running && !callee.running &&
+		     !way_out.running && !one.own.exits;
+
+	if (!whole)
+		return;
+	if (p->visits++ && p->all.instructions <= one.own.instructions)
+		return;
+	p->all = one.own;
+	p->in = way_in.own;
+	p->callee = callee.own;
+	p->out = way_out.own;
+}
+
+static void measure_single(unsigned int i)
+{
+	uint32_t begins[3];
+
+	read_parts();
+	begins[0] = way_in.begins;
+	begins[1] = callee.begins;
+	begins[2] = way_out.begins;
+	xo_mark_begin(ONE);
+	if (single[i].call() < 0)
+		die(single[i].name);
+	xo_mark_end(ONE);
+	read_parts();
+	take_parts(&parts[i], begins);
+}
+
+static void print_parts(const char *name, unsigned int i)
+{
+	const struct parts *p = &parts[i];
+
+	printf("@parts\tengine=%s\tkind=%s\tvisits=%lu\tinstructions=%lu\tcrossing=%lu\tin=%lu"
+	       "\tout=%lu\tcallee=%lu\tvmfuncs=%lu\tcrossing_vmfuncs=%lu\tcr3_loads=%lu"
+	       "\tcrossing_cr3_loads=%lu\tcallee_cr3_loads=%lu\tcr4_loads=%lu\taway=%lu"
+	       "\tcallee_away=%lu\texits=%lu\n",
+	       name, single[i].name, p->visits, p->all.instructions,
+	       p->in.instructions + p->out.instructions, p->in.instructions, p->out.instructions,
+	       p->callee.instructions, p->all.vmfuncs, p->in.vmfuncs + p->out.vmfuncs,
+	       p->all.cr3_loads, p->in.cr3_loads + p->out.cr3_loads, p->callee.cr3_loads,
+	       p->in.cr4_loads + p->out.cr4_loads, p->all.away_instructions,
+	       p->callee.away_instructions, p->all.exits);
+}
+
+static void measure_parts(const char *name, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		for (unsigned int k = 0; k < SINGLES; k++)
+			measure_single(k);
+	for (unsigned int k = 0; k < SINGLES; k++) {
+		if (!parts[k].visits) {
+			fprintf(stderr,
+				"bench_syscalls: no %s was a visit of a guest module that is built "
+				"for measuring\n",
+				single[k].name);
+			exit(1);
+		}
+		print_parts(name, k);
+	}
+}
+
 /* What visits need besides calls: time, for a stub that parks, and until its caller asks for it. */
 static void warm_up(void)
 {
@@ -350,8 +490,8 @@ __attribute__((noreturn)) static void hold(void)
 
 static int usage(void)
 {
-	fputs("usage: bench_syscalls [hold] run NAME N M | [hold] long NAME N | serve vsock|tcp | "
-	      "vsock CID N M | tcp N M\n",
+	fputs("usage: bench_syscalls [hold] run NAME N M | [hold] long|parts NAME N | "
+	      "serve vsock|tcp | vsock CID N M | tcp N M\n",
 	      stderr);
 	return 2;
 }
@@ -377,14 +517,16 @@ static unsigned long number(const char *arg)
 
 static int here(int argc, char **argv)
 {
-	bool each = !strcmp(argv[1], "long");
+	bool each = !strcmp(argv[1], "long"), split = !strcmp(argv[1], "parts");
 
-	if (argc != (each ? 4 : 5))
+	if (argc != (each || split ? 4 : 5))
 		return usage();
 	open_file();
 	warm_up();
 	if (each)
 		measure_each(argv[2], number(argv[3]));
+	else if (split)
+		measure_parts(argv[2], number(argv[3]));
 	else
 		measure_all(argv[2], do_here, number(argv[3]), number(argv[4]));
 	return 0;
@@ -420,7 +562,7 @@ int main(int argc, char **argv)
 		fputs("bench_syscalls: no counters here: this runs in the lab only\n", stderr);
 		return 1;
 	}
-	if (!strcmp(how, "run") || !strcmp(how, "long"))
+	if (!strcmp(how, "run") || !strcmp(how, "long") || !strcmp(how, "parts"))
 		ret = here(argc, argv);
 	else if (!strcmp(how, "vsock") || !strcmp(how, "tcp"))
 		ret = there(argc, argv);

@@ -8,7 +8,18 @@
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <crossover/kgate.h>
+#include <crossover/mark.h>
 #include "kgate_blob.h"
+
+/*
+ * In the build for measuring, and in no other, marks part a visit: the way to the callee's function,
+ * that function, the way back. Lab tests and benchmarks read them (test/lab/src/crossing.h).
+ */
+#ifdef XO_COUNT_CROSSING
+#define PART(op, part) XO_MARK(op, part)
+#else
+#define PART(op, part)
+#endif
 
 	.intel_syntax noprefix
 	.text
@@ -24,6 +35,7 @@
  */
 	.globl	xo_visit_enter
 xo_visit_enter:
+	PART(XO_MARK_BEGIN, XO_MARK_WAY_IN)
 	push	rbx
 	push	rbp
 	push	r12
@@ -80,6 +92,7 @@ xo_visit_enter:
 	pop	r12
 	pop	rbp
 	pop	rbx
+	PART(XO_MARK_END, XO_MARK_WAY_OUT)
 	ret
 	int3
 
@@ -133,7 +146,11 @@ xo_parked:
  * which C keeps. */
 	.globl	xo_visit_landing
 xo_visit_landing:
+	PART(XO_MARK_END, XO_MARK_WAY_IN)
+	PART(XO_MARK_BEGIN, XO_MARK_CALLEE)
 	call	xo_visit_serve
+	PART(XO_MARK_END, XO_MARK_CALLEE)
+	PART(XO_MARK_BEGIN, XO_MARK_WAY_OUT)
 	cli
 	mov	rdx, rax
 	movabs	rax, XO_RET

@@ -19,7 +19,7 @@ find "$folder" -maxdepth 1 \( -name '*.[chS]' -o -name Kbuild \) -exec ln -sfr -
 # Two notes of kbuild say nothing about the module: that vmlinux is not there to make BTF from, and
 # that the compiler is not the very one that built the kernel.
 "${MAKE:-make}" --no-print-directory -s -C "$build/kheaders/build" M="$objects" W=1 \
-	KCFLAGS="-Werror -I$PWD/include -I$build/gate $*" KAFLAGS="-I$PWD/include -I$build/gate" "${sparse[@]}" modules 2>&1 |
+	KCFLAGS="-Werror -I$PWD/include -I$build/gate $*" KAFLAGS="-I$PWD/include -I$build/gate $*" "${sparse[@]}" modules 2>&1 |
 	{ grep -v -e 'Skipping BTF generation' -e '^warning: the compiler differs' \
 		-e '^  The kernel was built by:' -e '^  You are using:' || true; }
 [ -n "${SPARSE:-}" ] || cp "$objects/$name.ko" "$build/ko/$name.ko"

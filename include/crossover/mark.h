@@ -32,6 +32,11 @@
 #define XO_MARK_TLB_REVOKE   8 /* id: XO_MARK_REVOKE_*. RDI, RSI: see xo_mark_revoke_begin() */
 #define XO_MARK_TLB_READ     9 /* id: XO_COUNTS_VERSION. RDI: struct xo_tlb to fill */
 
+/* Regions of the guest module that is built for measuring (guest/kgate.S). */
+#define XO_MARK_WAY_IN	     3
+#define XO_MARK_CALLEE	     4
+#define XO_MARK_WAY_OUT	     5
+
 #define XO_MARK_REVOKE_BEGIN 0
 #define XO_MARK_REVOKE_END   1
 
@@ -211,5 +216,11 @@ static inline void xo_mark_tlb_read(struct xo_tlb *tlb)
 	__asm__ volatile(XO_MARK_INSN(XO_MARK_TLB_READ, XO_COUNTS_VERSION) : : "D"(tlb) : "memory");
 }
 
-#endif /* !__ASSEMBLER__ */
+#else /* __ASSEMBLER__ */
+
+#define XO_MARK(op, id)               \
+	.byte 0x0f, 0x1f, 0x84, 0x00; \
+	.long XO_MARK_MAGIC + ((op) << 8) + (id)
+
+#endif
 #endif

@@ -68,7 +68,7 @@ payload() { vm "$1" sh -c "[ -d $KO ] || { mkdir -p /opt/crossover && mount -t e
 guest_up() {
 	payload "$1"
 	enrolled "$1" || xo enrol "$1" || fail "xo enrol $1"
-	vm "$1" sh -c "[ -e /dev/crossover ] || insmod $KO/crossover_guest.ko" || fail "insmod in $1"
+	vm "$1" sh -c "[ -e /dev/crossover ] || insmod ${GUEST_KO:-$KO/crossover_guest.ko}" || fail "insmod in $1"
 }
 # engine NAME: the link mgr -> web is there, and its calls take that engine from now on; `visit` is `vmfunc` with
 # system calls by visits
