@@ -27,6 +27,8 @@ int xo_memory_alloc(struct xo_memory *memory, const char *name, u64 size)
 		return -ENOMEM;
 	memory->file = shmem_file_setup(name, size, VM_NORESERVE);
 	if (IS_ERR(memory->file)) {
+		memory->file =
+			NULL; /* by which its owners tell whether there is anything to free */
 		kvfree(memory->pages);
 		return -ENOMEM;
 	}
