@@ -212,6 +212,7 @@ struct xo_session {
 	void *router;
 	u64 record;		    /* at the host: its stub, that can be visited; 0: not known */
 	unsigned long record_asked; /* jiffies; 0: never */
+	bool visiting;		    /* one of its threads is there, or about to be */
 	struct xo_conn *conn;	    /* with a service, or NULL: its maps and context */
 	wait_queue_head_t wait;	    /* for one of its slots */
 	u32 ring_misses; /* calls in a row that nobody polled for; read and written loosely */

@@ -23,6 +23,7 @@
 
 #define KERNEL_TABLE 0x63ULL
 #define TRIES	     16	      /* of one call, until it goes by exit */
+#define REBIND	     16	      /* nobody found there so often: the stub's CPU may be another */
 #define ASK_AGAIN    (HZ / 4) /* for a stub that could not be visited */
 #define MXCSR_INIT   0x1f80
 
@@ -32,6 +33,7 @@ struct visitor_cpu {
 	u64 record; /* this CPU's, at the host */
 	void *save;
 	u64 cr3;
+	u32 absent; /* how often nobody was there */
 };
 
 static DEFINE_PER_CPU(struct visitor_cpu, cpus);
@@ -226,17 +228,13 @@ static bool same_cr4(const struct visitor_cpu *cpu)
 	return *(u64 *)(cpu->save + XO_KSAVE_CR4) == __read_cr4();
 }
 
-static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
+/* Interrupts are off. */
+static u64 visit_here(u64 record, u32 slot, u64 seq, u64 *value)
 {
-	struct visitor_cpu *cpu;
-	unsigned long flags;
+	struct visitor_cpu *cpu = this_cpu_ptr(&cpus);
 	u64 status;
 	int ret = 0;
 
-	if (has_segments())
-		return XO_KGATE_ABSENT;
-	local_irq_save(flags);
-	cpu = this_cpu_ptr(&cpus);
 	/* Closed: the host is about to take it away. */
 	if (!smp_load_acquire(&region) || !region_number || door() != region_number)
 		ret = -ENODEV;
@@ -246,8 +244,27 @@ static u64 visit(u64 record, u32 slot, u64 seq, u64 *value)
 		status = believed(xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value));
 	else
 		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
-	if (status == XO_KGATE_UNBOUND)
+	/* A stub that went to a CPU unlike the one at BIND is absent until it is looked at again. */
+	if (status == XO_KGATE_UNBOUND ||
+	    (status == XO_KGATE_ABSENT && ++cpu->absent % REBIND == 0))
 		cpu->record = 0;
+	return status;
+}
+
+/* One of a session's threads: who binds the record to this CPU sends whoever is inside home, and
+ * its call to the stub. */
+static u64 visit(struct xo_session *s, u32 slot, u64 seq, u64 *value)
+{
+	u64 status = XO_KGATE_ABSENT;
+	unsigned long flags;
+
+	if (has_segments())
+		return XO_KGATE_ABSENT;
+	local_irq_save(flags);
+	if (!xchg(&s->visiting, true)) {
+		status = visit_here(s->record, slot, seq, value);
+		smp_store_release(&s->visiting, false);
+	}
 	local_irq_restore(flags);
 	return status;
 }
@@ -287,7 +304,7 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 		return XO_VISIT_NOT;
 	begin(s, c, slot, done);
 	for (tries = 0; tries < TRIES; tries++) {
-		status = visit(s->record, slot, l->slot[slot].seq, &value);
+		status = visit(s, slot, l->slot[slot].seq, &value);
 		if (status != XO_KGATE_AGAIN && status != XO_KGATE_UNBOUND)
 			break;
 	}
