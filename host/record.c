@@ -129,14 +129,14 @@ void xo_record_name(struct xo_record *r, u16 server, u16 bound)
 
 /* ------------------------------------------------------------------ ends */
 
-/* xo_record_lock is held. Who is inside comes out at his next exit. */
+/* xo_record_lock is held. Who is inside comes out at his next exit; he stays known, since the server
+ * CPU may wake before. */
 void xo_record_close(struct xo_record *r)
 {
 	r->ended = true;
 	WRITE_ONCE(*(u32 *)(r->page + XO_KREC_PARKED), 0);
-	if (r->bound)
+	if (r->bound && READ_ONCE(r->bound->record) == r)
 		WRITE_ONCE(r->bound->record, NULL);
-	r->bound = NULL;
 }
 
 static bool is_waiting(struct xo_record *r)
