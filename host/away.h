@@ -53,6 +53,7 @@ static inline u32 xo_level_index(u64 address, u32 level) /* 3 is the root */
 /* Pages that live and die together, by page->lru. */
 u64 *xo_page_new(struct list_head *pages); /* zeroed; NULL: no memory */
 void xo_pages_free(struct list_head *pages);
+u64 xo_pages_count(const struct list_head *pages);
 
 u64 xo_ept_leaf(u64 hpa, u64 rights);
 u64 xo_ept_table(const u64 *table);
@@ -161,6 +162,10 @@ struct xo_gate_vm {
 };
 
 struct xo_gate_vm *xo_gate_vm_get(struct xo_vm *vm); /* makes it; NULL: no memory */
+/* And its save pages, which only callers of services need. -ENOMEM. xo_mutex, sleeps. */
+int xo_gate_save_get(struct xo_vm *vm);
+/* Host pages that it takes. xo_mutex. */
+u64 xo_gate_pages(const struct xo_vm *vm);
 struct xo_process *xo_process_get(struct xo_vm *vm, u64 cr3);
 void xo_process_put(struct xo_vm *vm, struct xo_process *process);    /* frees one without conns */
 struct xo_process *xo_process_find(struct xo_gate_vm *gate, u64 cr3); /* under RCU or xo_mutex */

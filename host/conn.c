@@ -443,7 +443,7 @@ enum xo_reason xo_conn_make(struct xo_vm *caller, struct xo_image *image,
 	struct xo_process *process;
 	int error;
 
-	if (!gate || xo_gate_add_cpus(caller))
+	if (!gate || xo_gate_add_cpus(caller) || xo_gate_save_get(caller))
 		return XO_REASON_NO_MEMORY;
 	process = xo_process_get(caller, spec->cr3);
 	if (IS_ERR(process))

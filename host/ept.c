@@ -38,6 +38,15 @@ void xo_pages_free(struct list_head *pages)
 	}
 }
 
+u64 xo_pages_count(const struct list_head *pages)
+{
+	const struct list_head *page;
+	u64 n = 0;
+
+	list_for_each(page, pages) n++;
+	return n;
+}
+
 u64 xo_ept_leaf(u64 hpa, u64 rights)
 {
 	return hpa | rights | EPT_WRITE_BACK | EPT_IGNORE_PAT | EPT_SUPPRESS_VE;

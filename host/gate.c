@@ -184,6 +184,17 @@ int xo_gate_add_cpus(struct xo_vm *vm)
 
 /* ------------------------------------------------------------------ the VM's */
 
+static void free_save(struct xo_vm *vm, struct xo_gate_vm *gate)
+{
+	if (gate->save_mapping.mapped)
+		xo_memory_unmap(vm->kvm, &gate->save_mapping);
+	if (gate->save_va)
+		vunmap(gate->save_va);
+	if (gate->save.file)
+		xo_memory_free(&gate->save);
+	gate->save_va = NULL;
+}
+
 static void free_gate(struct xo_vm *vm, struct xo_gate_vm *gate)
 {
 	u32 i;
@@ -192,12 +203,7 @@ static void free_gate(struct xo_vm *vm, struct xo_gate_vm *gate)
 		if (gate->cpu[i])
 			free_cpu(gate->cpu[i]);
 	kvfree(gate->cpu);
-	if (gate->save_mapping.mapped)
-		xo_memory_unmap(vm->kvm, &gate->save_mapping);
-	if (gate->save_va)
-		vunmap(gate->save_va);
-	if (gate->save.file)
-		xo_memory_free(&gate->save);
+	free_save(vm, gate);
 	xo_pages_free(&gate->pages);
 	ida_destroy(&gate->gpa);
 	kvfree(gate);
@@ -218,17 +224,16 @@ static int make_save(struct xo_vm *vm, struct xo_gate_vm *gate)
 			     vm->gpa_base + XO_MEMSLOT_SAVE * XO_GPA_STRIDE, &gate->save_mapping);
 }
 
-static int fill_gate(struct xo_vm *vm, struct xo_gate_vm *gate)
+static int fill_gate(struct xo_gate_vm *gate)
 {
 	int text_index = ida_alloc_max(&gate->gpa, GATE_PAGES - 1, GFP_KERNEL);
 
 	if (text_index < 0)
 		return -ENOMEM;
 	gate->gpa_text = text_index;
-	return make_save(vm, gate)
-		       ?: shared_map(gate, XO_AWAY_GATE + ((u64)text_index << PAGE_SHIFT),
-				     xo_ept_leaf(virt_to_phys(xo_text_page),
-						 xo_gate_rights(XO_GATE_TEXT, false)));
+	return shared_map(
+		gate, XO_AWAY_GATE + ((u64)text_index << PAGE_SHIFT),
+		xo_ept_leaf(virt_to_phys(xo_text_page), xo_gate_rights(XO_GATE_TEXT, false)));
 }
 
 static struct xo_gate_vm *new_gate(struct xo_vm *vm)
@@ -240,7 +245,7 @@ static struct xo_gate_vm *new_gate(struct xo_vm *vm)
 	INIT_LIST_HEAD(&gate->pages);
 	ida_init(&gate->gpa);
 	gate->cpu = kvcalloc(KVM_MAX_VCPUS, sizeof(*gate->cpu), GFP_KERNEL_ACCOUNT);
-	if (gate->cpu && !fill_gate(vm, gate))
+	if (gate->cpu && !fill_gate(gate))
 		return gate;
 	free_gate(vm, gate);
 	return NULL;
@@ -255,6 +260,34 @@ struct xo_gate_vm *xo_gate_vm_get(struct xo_vm *vm)
 	smp_store_release(&vm->gate, gate);
 	xo_hooks_arm_enable();
 	return gate;
+}
+
+int xo_gate_save_get(struct xo_vm *vm)
+{
+	int error;
+
+	if (vm->gate->save_va)
+		return 0;
+	error = make_save(vm, vm->gate);
+	if (error)
+		free_save(vm, vm->gate);
+	return error;
+}
+
+u64 xo_gate_pages(const struct xo_vm *vm)
+{
+	const struct xo_gate_vm *gate = vm->gate;
+	u64 n;
+	u32 i;
+
+	if (!gate)
+		return 0;
+	n = DIV_ROUND_UP(sizeof(*gate) + KVM_MAX_VCPUS * sizeof(*gate->cpu), PAGE_SIZE);
+	n += xo_pages_count(&gate->pages) + gate->save.npages;
+	for (i = 0; i < KVM_MAX_VCPUS; i++)
+		if (gate->cpu[i])
+			n += xo_pages_count(&gate->cpu[i]->pages);
+	return n;
 }
 
 /* The VM's connections are gone. Nobody is armed when this returns. */
