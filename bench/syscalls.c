@@ -7,11 +7,10 @@
  *						NAME is told in the rows. The program knows nothing
  *						of engines: `xo sh` routes it, or nobody does
  *	bench_syscalls long NAME N		getppid N times, each looked at: what its exits were
- *	bench_syscalls parts NAME N		N of each single call, where the guest modules are built
- *						for measuring: what the crossing took, and the callee
- *	bench_syscalls hold run|long|parts ...	and then says @done, and waits to be killed: what
- *						the host counts of its session is there until then
- *	bench_syscalls serve vsock|tcp		does the operations for who connects, until SIGTERM
+ *	bench_syscalls parts NAME N		N of each single call, where the guest modules are
+ *built for measuring: what the crossing took, and the callee bench_syscalls hold run|long|parts ...
+ *and then says @done, and waits to be killed: what the host counts of its session is there until
+ *then bench_syscalls serve vsock|tcp		does the operations for who connects, until SIGTERM
  *	bench_syscalls vsock CID N M		the same by remote calls
  *	bench_syscalls tcp N M			the same, from within the server's VM
  *
@@ -335,9 +334,9 @@ static void measure_each(const char *name, unsigned long n)
 
 /* ------------------------------------------------------------------ the parts of a visit
  *
- * The way in begins with the first instruction of xo_visit_enter(), the way out ends before its RET;
- * between them the callee runs its function for visitors: a request decoded, the system call's own
- * function, a reply. What is left is the caller's own: its system call, the router.
+ * The way in begins with the first instruction of xo_visit_enter(), the way out ends before its
+ * RET; between them the callee runs its function for visitors: a request decoded, the system call's
+ * own function, a reply. What is left is the caller's own: its system call, the router.
  */
 static struct xo_counts way_in, callee, way_out;
 
