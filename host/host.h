@@ -90,7 +90,9 @@ struct xo_link {
 	struct xo_slot slot[XO_SLOTS_PER_LINK];
 	struct {
 		u64 calls, ok, errors, hostdown, cancelled, refused, exits, interrupts, busy;
+		u64 kept_off[XO_REASONS_MAX]; /* visits, by enum xo_reason */
 	} stat;
+	u32 by_exit; /* enum xo_reason: why there are no visits now */
 };
 
 struct xo_world {

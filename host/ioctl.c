@@ -116,7 +116,13 @@ static void describe_link(struct xo_link *link, struct xo_h_link_info *info)
 	info->exits = link->stat.exits;
 	info->interrupts = link->stat.interrupts;
 	info->busy = link->stat.busy;
+	info->by_exit = link->by_exit;
+	memcpy(info->kept_off, link->stat.kept_off, sizeof(info->kept_off));
 	raw_spin_unlock_irq(&link->lock);
+	info->kernel = link->kernel;
+	info->window_pages = link->window.npages;
+	info->added_pages = info->ram_pages = 0;
+	xo_visits_price(link, info);
 }
 
 static int h_link_info(void *p)

@@ -54,6 +54,11 @@ void xo_kgate_free(struct xo_vm *vm)
 	kfree(k);
 }
 
+u64 xo_kgate_pages(const struct xo_vm *vm)
+{
+	return vm->kgate ? vm->kgate->memory.npages + xo_pages_count(&vm->kgate->pages) : 0;
+}
+
 static void set_door(struct xo_kgate *k, u64 number)
 {
 	WRITE_ONCE(*(u64 *)(k->va + (XO_KREGION_DOOR << PAGE_SHIFT)), number);

@@ -204,6 +204,7 @@ static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 		return XO_REASON_LINK_EXISTS;
 	WRITE_ONCE(link->engine, arg->engine);
 	WRITE_ONCE(link->kernel, kernel);
+	xo_visits_kept_off(link, XO_REASON_NONE); /* not yet known */
 	if (!kernel)
 		xo_visits_link_gone(link);
 	show(link);

@@ -64,8 +64,10 @@ int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 	if (!r || r->callee != vm)
 		return -ENOENT;
 	/* With PCIDs its loads of CR3 would leave translations behind; see "Stale translations". */
-	if (cr4 & X86_CR4_PCIDE)
+	if (cr4 & X86_CR4_PCIDE) {
+		xo_visits_kept_off(r->link, XO_REASON_PCID);
 		return -EOPNOTSUPP;
+	}
 	raw_spin_lock(&xo_record_lock);
 	if (r->ended || !READ_ONCE(r->link->kernel) || !READ_ONCE(r->link->up)) {
 		ret = -EHOSTDOWN;

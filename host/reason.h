@@ -9,6 +9,9 @@ enum xo_reason {
 #include "crossover/errors.def"
 };
 #undef XO_REASON
+#define XO_REASON(code, name, error, sentence, remedy) static_assert((code) < XO_REASONS_MAX);
+#include "crossover/errors.def"
+#undef XO_REASON
 
 static inline int xo_reason_errno(enum xo_reason reason)
 {

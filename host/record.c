@@ -260,6 +260,35 @@ void xo_visits_vm_gone(struct xo_vm *vm)
 	xo_ram_free(vm);
 }
 
+/* ------------------------------------------------------------------ why not, and at what price */
+
+void xo_visits_kept_off(struct xo_link *link, enum xo_reason reason)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&link->lock, flags);
+	link->by_exit = reason;
+	if (reason)
+		link->stat.kept_off[reason]++;
+	raw_spin_unlock_irqrestore(&link->lock, flags);
+}
+
+void xo_visits_price(const struct xo_link *link, struct xo_h_link_info *info)
+{
+	const struct xo_vm *caller = link->vm[XO_CALLER];
+	const struct xo_ram *ram = link->vm[XO_CALLEE]->ram;
+	struct xo_record *r;
+
+	if (!link->kernel || !ram)
+		return;
+	info->ram_pages = ram->pinned;
+	info->added_pages =
+		xo_pages_count(&ram->pages) + xo_gate_pages(caller) + xo_kgate_pages(caller);
+	list_for_each_entry(r, &records, node)
+		if (r->link == link)
+			info->added_pages += xo_pages_count(&r->pages);
+}
+
 /* ------------------------------------------------------------------ requests */
 
 enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee)
@@ -301,11 +330,12 @@ static u32 count(const struct xo_link *link)
  * records end before, also those of stubs that nobody calls just now, which would keep them. Their
  * threads learn it when they park again, their callers when they bind: and ask likewise.
  */
-static int renew(struct xo_vm *callee)
+static int renew(struct xo_link *link)
 {
+	struct xo_vm *callee = link->vm[XO_CALLEE];
 	struct xo_record *r, *next;
 	u64 begin = ktime_get_ns();
-	int error;
+	enum xo_reason reason;
 
 	if (callee->ram && !READ_ONCE(callee->ram->revoked))
 		return 0;
@@ -315,8 +345,18 @@ static int renew(struct xo_vm *callee)
 		if (r->callee == callee)
 			end(r);
 	xo_ram_free(callee);
-	error = xo_ram_get(callee) ? -EXDEV : 0;
+	reason = xo_ram_get(callee);
 	callee->ram_rests = ktime_get_ns() + REST * (ktime_get_ns() - begin);
+	if (reason)
+		xo_visits_kept_off(link, reason);
+	return reason ? -EXDEV : 0;
+}
+
+/* Refused for a reason that somebody can do something about. */
+static int keep_off(struct xo_link *link, int error)
+{
+	if (error > 0 || error == -ENOMEM)
+		xo_visits_kept_off(link, error > 0 ? error : XO_REASON_NO_MEMORY);
 	return error;
 }
 
@@ -331,15 +371,15 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 	if (!link->kernel || !link->up)
 		return -EXDEV;
 	if (request->entry != XO_KGATE_BUILD)
-		return XO_REASON_VERSION;
+		return keep_off(link, XO_REASON_GATE_BUILD);
 	if (count(link) >= RECORDS_PER_LINK)
 		return -EDQUOT;
-	error = renew(callee) ?: xo_ram_runtime(callee->ram, request->save_gpa);
+	error = renew(link) ?: xo_ram_runtime(callee->ram, request->save_gpa);
 	if (error)
-		return error;
+		return keep_off(link, error);
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
 	if (!r)
-		return -ENOMEM;
+		return keep_off(link, -ENOMEM);
 	INIT_LIST_HEAD(&r->pages);
 	r->id = xo_wid_new();
 	r->session = request->session;
@@ -350,7 +390,7 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 	if (error) {
 		xo_pages_free(&r->pages);
 		kfree(r);
-		return error;
+		return keep_off(link, error);
 	}
 	list_add_tail_rcu(&r->node, &records);
 	request->id = r->id;
@@ -369,16 +409,19 @@ int xo_record_del(struct xo_vm *callee, u64 id)
 
 int xo_record_find(struct xo_vm *caller, struct xo_request *request)
 {
+	struct xo_link *link = xo_link_find(caller, XO_CALLER, request->link);
 	enum xo_reason reason;
 	struct xo_record *r;
 
+	if (!link)
+		return -ENOENT;
 	if (request->entry != XO_KGATE_BUILD)
-		return XO_REASON_VERSION;
+		return keep_off(link, XO_REASON_GATE_BUILD);
 	/* If the link was made before its kernel was up nobody has looked yet: not at the processors
 	 * either. */
 	reason = xo_vmfunc_qualify(caller);
 	if (reason)
-		return reason;
+		return keep_off(link, reason);
 	list_for_each_entry(r, &records, node) {
 		if (r->caller != caller || r->link->id != request->link ||
 		    r->session != request->session || r->ended)

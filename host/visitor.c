@@ -40,22 +40,23 @@ static void note_kernel(struct xo_kernel_state *k)
 	k->tr_ar = xo_vmread(GUEST_TR_AR_BYTES);
 }
 
-/* CR4.PSE differs between a VM's first CPU and the others, and means nothing in long mode. */
-static bool alike(const struct kvm_vcpu *vcpu, const struct xo_record *r)
+/* CR4.PSE differs between a VM's first CPU and the others, and means nothing in long mode. The
+ * runtime flushes by toggling CR4.PGE, which must not be an exit. */
+static enum xo_reason differs(const struct kvm_vcpu *vcpu, const struct xo_record *r)
 {
 	const struct kvm_vcpu *server = r->server;
 
-	return !((xo_visible_cr0() ^ r->server_cr0) & ~(u64)X86_CR0_TS) &&
-	       !((xo_visible_cr4() ^ r->server_cr4) & ~(u64)X86_CR4_PSE) &&
-	       vcpu->arch.efer == server->arch.efer && vcpu->arch.xcr0 == server->arch.xcr0 &&
-	       vcpu->arch.pat == server->arch.pat &&
-	       vcpu->arch.l1_tsc_scaling_ratio == server->arch.l1_tsc_scaling_ratio;
-}
-
-/* The runtime flushes by toggling CR4.PGE, which must not be an exit. */
-static bool flushes_by_itself(void)
-{
-	return !(xo_vmread(CR4_GUEST_HOST_MASK) & X86_CR4_PGE);
+	if ((xo_visible_cr0() ^ r->server_cr0) & ~(u64)X86_CR0_TS ||
+	    (xo_visible_cr4() ^ r->server_cr4) & ~(u64)X86_CR4_PSE)
+		return XO_REASON_CONTROL_DIFFERS;
+	if (vcpu->arch.efer != server->arch.efer || vcpu->arch.xcr0 != server->arch.xcr0 ||
+	    vcpu->arch.pat != server->arch.pat)
+		return XO_REASON_MODEL_DIFFERS;
+	if (vcpu->arch.l1_tsc_scaling_ratio != server->arch.l1_tsc_scaling_ratio)
+		return XO_REASON_CLOCK_DIFFERS;
+	if (xo_vmread(CR4_GUEST_HOST_MASK) & X86_CR4_PGE)
+		return XO_REASON_FLUSH_EXITS;
+	return XO_REASON_NONE;
 }
 
 /* The clock of the VM that is behind goes forward, all its vCPUs': true when they are alike. */
@@ -97,16 +98,18 @@ static int take_from(struct xo_record *r)
 	return 0;
 }
 
+/* 0, enum xo_reason, or a negative errno. */
 static int bind(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu, struct xo_record *r)
 {
-	int error = 0;
+	int error;
 
 	if (r->ended)
 		return -EHOSTDOWN;
 	if (!r->server)
 		return -EAGAIN;
-	if (!alike(vcpu, r) || !flushes_by_itself())
-		return -EOPNOTSUPP;
+	error = differs(vcpu, r);
+	if (error)
+		return error;
 	if (!clocks_agree(vcpu, r))
 		return -EAGAIN;
 	if (r->bound != cpu)
@@ -135,12 +138,14 @@ int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id)
 	if (!r || r->caller != vm || !gate)
 		return -ENOENT;
 	cpu = gate->cpu[vcpu->vcpu_idx];
-	if (!cpu || !READ_ONCE(cpu->keptp) || cpu->why)
+	if (!cpu || !READ_ONCE(cpu->keptp))
 		return -EOPNOTSUPP;
 	raw_spin_lock(&xo_record_lock);
-	error = bind(cpu, vcpu, r);
+	error = cpu->why ?: bind(cpu, vcpu, r);
 	raw_spin_unlock(&xo_record_lock);
-	return error;
+	if (error >= 0)
+		xo_visits_kept_off(r->link, error);
+	return error > 0 ? -EOPNOTSUPP : error;
 }
 
 /* ------------------------------------------------------------------ before an entry, behind an

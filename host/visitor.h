@@ -39,6 +39,7 @@ void xo_kgate_close(struct xo_vm *vm);
 void xo_kgate_free(struct xo_vm *vm);
 /* Kernel-world gate contexts of the vCPUs that have none yet. -ENOMEM. */
 int xo_kgate_add_cpus(struct xo_vm *vm);
+u64 xo_kgate_pages(const struct xo_vm *vm); /* host pages that it takes; xo_mutex */
 static inline u64 xo_kregion(const struct xo_kgate *k, u32 page)
 {
 	return k->mapping.gpa + ((u64)page << PAGE_SHIFT);
@@ -130,6 +131,11 @@ void xo_visits_vm_gone(struct xo_vm *vm); /* xo_mutex, sleeps */
 int xo_record_add(struct xo_vm *callee, struct xo_request *request);
 int xo_record_del(struct xo_vm *callee, u64 id);
 int xo_record_find(struct xo_vm *caller, struct xo_request *request);
+/* Visits of that link cannot be now, for that reason; or they can: XO_REASON_NONE. Any context; not
+ * with link->lock. */
+void xo_visits_kept_off(struct xo_link *link, enum xo_reason reason);
+/* What visits of that link take. xo_mutex. */
+void xo_visits_price(const struct xo_link *link, struct xo_h_link_info *info);
 bool xo_record_next(u64 after, struct xo_h_record_info *info);
 
 /* Hypercalls; interrupts off, VMCS loaded. PARK: 1: KVM is to see a HLT. */

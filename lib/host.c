@@ -13,20 +13,13 @@
 int xo_host_refused(struct xo *x, int err, unsigned int reason, const char *what,
 		    const char *object)
 {
-	const struct xo_reason *r = xo_reason_by_code(reason);
-	const char *s, *at;
+	char text[sizeof(x->error)];
 
-	if (!r)
+	if (!xo_reason_by_code(reason))
 		return xo_err_set(x, err, "cannot %s %s: %s", what, object, strerror(-err));
 	if (reason == XO_REASON_VERSION)
 		object = "crossover.ko"; /* it is about the module, whatever was asked */
-	/* The sentence has at most one %s; splicing by hand keeps the table out of printf. */
-	s = r->sentence;
-	at = strstr(s, "%s");
-	if (at)
-		xo_err_set(x, 0, "%.*s%s%s: %s", (int)(at - s), s, object, at + 2, r->remedy);
-	else
-		xo_err_set(x, 0, "%s: %s", s, r->remedy);
+	xo_err_set(x, 0, "%s", xo_reason_text(reason, object, text, sizeof(text)));
 	x->reason = reason;
 	return err;
 }

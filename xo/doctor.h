@@ -38,7 +38,8 @@ bool xo_keeps_secrets(struct finding *f);
 /* doctor_policy.c: the policy of a VM that others may call, or that it needs none */
 bool xo_has_policy(struct finding *f);
 
-/* Each enrolled VM, as a caller over `vmfunc`: `tell` gets a name, what was found, what to do. */
+/* Each enrolled VM, as a caller over `vmfunc`, and each link with --kernel: `tell` gets a name,
+ * what was found, what to do. */
 void xo_judge_vms(void (*tell)(void *to, const char *name, bool ok, const char *found,
 			       const char *remedy),
 		  void *to);

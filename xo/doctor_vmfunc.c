@@ -103,6 +103,29 @@ bool xo_keeps_secrets(struct finding *f)
 	return ok;
 }
 
+/* Links with --kernel: the module knows what kept the last call from being a visit. */
+static void judge_links(void (*tell)(void *to, const char *name, bool ok, const char *found,
+				     const char *remedy),
+			void *to)
+{
+	char name[2 * XO_NAME_MAX + 20], text[512];
+	struct xo_h_link_info l = { 0 };
+	struct xo *x = xo_new();
+
+	if (x && !xo_open(x, XO_SIDE_HOST, NULL)) {
+		while (xo_next_link(x, &l) > 0) {
+			if (!l.kernel)
+				continue;
+			snprintf(name, sizeof(name), "%s -> %s", l.caller, l.callee);
+			xo_reason_text(l.by_exit, name, text, sizeof(text));
+			strcat(name, " by visits");
+			tell(to, name, !l.by_exit,
+			     l.by_exit ? text : "nothing is known to be in the way", NULL);
+		}
+	}
+	xo_free(x);
+}
+
 void xo_judge_vms(void (*tell)(void *to, const char *name, bool ok, const char *found,
 			       const char *remedy),
 		  void *to)
@@ -121,4 +144,5 @@ void xo_judge_vms(void (*tell)(void *to, const char *name, bool ok, const char *
 	}
 	xo_free(x);
 	xo_free(list);
+	judge_links(tell, to);
 }

@@ -17,8 +17,9 @@ static const char help[] =
 	"                   and `xo sh` still by exits; ring (experimental), system\n"
 	"                   calls without an exit, while CALLEE spends a CPU on looking\n"
 	"                   for them; services still by exits\n"
-	"  --kernel         with vmfunc: system calls too. Experimental: CALLER trusts CALLEE,\n"
-	"                   whose kernel runs on CALLER's virtual CPUs\n"
+	"  --kernel         with vmfunc: system calls too, by visits. Experimental: CALLER trusts\n"
+	"                   CALLEE, whose kernel runs on CALLER's virtual CPUs. While a condition\n"
+	"                   does not hold they go by exit, and `xo stat` says which and why\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
 /* What was done, and what it means for whom. */
@@ -51,8 +52,46 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 		     "has CPUs, and needs no exits; services still go by exit");
 }
 
+static bool find(struct xo *x, const char *caller, const char *callee, struct xo_h_link_info *l)
+{
+	memset(l, 0, sizeof(*l));
+	while (xo_next_link(x, l) > 0)
+		if (!strcmp(l->caller, caller) && !strcmp(l->callee, callee))
+			return true;
+	return false;
+}
+
+/* Why its system calls are no visits, if that is known. */
+static void tell_at_present(struct xo *x, const char *caller, const char *callee)
+{
+	char object[2 * XO_NAME_MAX + 8], text[512];
+	struct xo_h_link_info l;
+
+	if (!find(x, caller, callee, &l) || !l.kernel || !l.by_exit)
+		return;
+	snprintf(object, sizeof(object), "%s -> %s", caller, callee);
+	printf("its system calls go by exit at present; %s\n",
+	       xo_reason_text(l.by_exit, object, text, sizeof(text)));
+}
+
+/* What was refused, the engine `exit` can do: how calls go now. */
+static void tell_instead(struct xo *x, const char *caller, const char *callee)
+{
+	struct xo_h_link_info l;
+
+	if (find(x, caller, callee, &l))
+		fprintf(stderr, "xo link: the link %s -> %s is as it was, its engine is %s\n",
+			caller, callee, xo_engine_name(l.engine));
+	else
+		fprintf(stderr,
+			"xo link: no link was made; for one whose calls go by exit, run: xo link "
+			"%s "
+			"%s\n",
+			caller, callee);
+}
+
 /* No processor is refused for it: who links may know that the two VMs trust each other. */
-static void warn_of_speculation(const char *caller, const char *callee)
+static void warn_of_speculation(const char *caller, const char *callee, bool kernel)
 {
 	struct finding f;
 
@@ -60,8 +99,8 @@ static void warn_of_speculation(const char *caller, const char *callee)
 		fprintf(stderr,
 			"xo link: warning: unsafe on this processor (%s): by speculation %s may "
 			"read what "
-			"services of %s leave in the caches: link only VMs that may know it\n",
-			f.found, caller, callee);
+			"services%s of %s leave in the caches: link only VMs that may know it\n",
+			f.found, caller, kernel ? " and the kernel" : "", callee);
 }
 
 /* Those that links can have; the ABI has numbers for others too. */
@@ -120,14 +159,20 @@ int xo_cmd_link(int argc, char **argv)
 	/* A script may say what it needs once more. */
 	if (done < 0 && xo_error_reason(x) == XO_REASON_LINK_EXISTS) {
 		printf("%s\n", xo_error(x));
+		tell_at_present(x, caller, callee);
 		xo_free(x);
 		return XO_OK;
 	}
-	if (done < 0)
-		return xo_cli_fail(argv[0], x);
+	if (done < 0) {
+		xo_fail(argv[0], "%s", xo_error(x));
+		if (engine == XO_ENGINE_VMFUNC)
+			tell_instead(x, caller, callee);
+		xo_free(x);
+		return XO_REFUSED;
+	}
 	tell(id, caller, callee, (engine ? engine : XO_ENGINE_EXIT) | kernel, done > 0);
 	if (engine == XO_ENGINE_VMFUNC)
-		warn_of_speculation(caller, callee);
+		warn_of_speculation(caller, callee, kernel);
 	xo_free(x);
 	return XO_OK;
 }

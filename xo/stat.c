@@ -4,14 +4,17 @@
 #include "calls.h"
 #include "common.h"
 #include "json.h"
+#include "stat.h"
 
 static const char help[] =
 	"usage: xo stat [--json]\n\n"
 	"On the host: per link, calls by how they ended, the VM exits that they took and the\n"
 	"interrupts sent; per service and connection over vmfunc, calls (as the callers' memory\n"
-	"says), interruptions, faults; per stub that can be visited, how often it parked, woke\n"
-	"and went on with a call that was evicted, by the VM exit that did so; per VM, its exits,\n"
-	"hypercalls and pinned pages. In a VM: per link, calls, those of them that needed no host\n"
+	"says), interruptions, faults; per link made with --kernel, whether its system calls can\n"
+	"be visits at present and if not why, how often which condition kept them off, and what\n"
+	"they take of memory; per stub that can be visited, how often it parked, woke and went on\n"
+	"with a call that was evicted, by the VM exit that did so; per VM, its exits, hypercalls\n"
+	"and pinned pages. In a VM: per link, calls, those of them that needed no host\n"
 	"(RING) or were visits (VISITS), and bytes; and the system calls of routed programs by\n"
 	"where they ran. Those that the router does not know are refused with ENOSYS and named.\n"
 	"Needs root.\n\n"
@@ -51,6 +54,7 @@ static int stat_links(struct xo *x, json_object *out)
 		xo_put_text(&t, o, "caller", l.caller);
 		xo_put_text(&t, o, "callee", l.callee);
 		xo_put_text(&t, o, "engine", xo_engine_name(l.engine));
+		xo_json_bool(o, "kernel", l.kernel);
 		xo_put_number(&t, o, "calls", l.calls);
 		xo_put_number(&t, o, "ok", l.ok);
 		xo_put_number(&t, o, "errors", l.errors);
@@ -150,68 +154,15 @@ static int stat_conns(struct xo *x, json_object *out)
 	return err;
 }
 
-/* The reasons by which visits of a record were evicted, as REASON:COUNT. */
-static void evicted_by(struct xo_table *t, json_object *o, const struct xo_h_record_info *r)
-{
-	const size_t count = sizeof(r->evicted_by) / sizeof(*r->evicted_by);
-	json_object *by = o ? json_object_new_object() : NULL;
-	char text[256] = "-", key[8];
-	size_t used = 0;
-
-	for (size_t i = 0; i < count; i++) {
-		if (!r->evicted_by[i])
-			continue;
-		if (used < sizeof(text) - 32)
-			used += sprintf(text + used, "%s%zu:%llu", used ? " " : "", i,
-					(unsigned long long)r->evicted_by[i]);
-		snprintf(key, sizeof(key), "%zu", i);
-		xo_json_number(by, key, r->evicted_by[i]);
-	}
-	xo_cell(t, "%s", text);
-	if (by)
-		json_object_object_add(o, "evicted_by", by);
-}
-
-static int stat_records(struct xo *x, json_object *out)
-{
-	static const char *const states[] = { "runs", "parked", "evicted" };
-	struct xo_table t = { .align = "lllrrrrrl", .columns = 9 };
-	struct xo_h_record_info r = { 0 };
-	int err;
-
-	xo_row(&t, "CALLER", "CALLEE", "STUB", "PARKS", "WAKES", "KICKS", "AGAIN", "EVICTIONS",
-	       "BY-EXIT-REASON");
-	while ((err = xo_next_record(x, &r)) > 0) {
-		json_object *o = xo_json_add(out);
-
-		xo_json_number(o, "id", r.id);
-		xo_put_text(&t, o, "caller", r.caller);
-		xo_put_text(&t, o, "callee", r.callee);
-		xo_put_text(&t, o, "stub", r.state < 3 ? states[r.state] : "?");
-		xo_put_number(&t, o, "parks", r.parks);
-		xo_put_number(&t, o, "wakes", r.wakes);
-		xo_put_number(&t, o, "kicks", r.kicks);
-		xo_put_number(&t, o, "again", r.again);
-		xo_put_number(&t, o, "evictions", r.evictions);
-		xo_json_number(o, "finished", r.finished);
-		xo_json_number(o, "faults", r.faults);
-		evicted_by(&t, o, &r);
-	}
-	if (!out && t.count > t.columns)
-		puts("stubs that can be visited:");
-	xo_table_finish(&t, !out, "no stub that can be visited (xo link --engine vmfunc --kernel)");
-	return err;
-}
-
 static int stat_host(struct xo *x, json_object *root)
 {
 	static const struct {
 		const char *key;
 		int (*list)(struct xo *x, json_object *out);
 	} parts[] = {
-		{ "links", stat_links },       { "services", stat_services },
-		{ "connections", stat_conns }, { "records", stat_records },
-		{ "vms", stat_vms },
+		{ "links", stat_links },	{ "services", stat_services },
+		{ "connections", stat_conns },	{ "visits", xo_stat_visits },
+		{ "records", xo_stat_records }, { "vms", stat_vms },
 	};
 	int err = 0;
 

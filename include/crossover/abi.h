@@ -23,7 +23,7 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION 5
+#define XO_ABI_REVISION 6
 #endif
 
 #define XO_NAME_MAX	  32	 /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
@@ -32,6 +32,7 @@
 #define XO_SLOTS_PER_LINK 64	 /* calls under way at once on one link */
 #define XO_WORLDS_PER_VM  256	 /* quota: worlds registered by one VM */
 #define XO_VMS_MAX	  64	 /* quota: enrolled VMs */
+#define XO_REASONS_MAX	  64	 /* codes of errors.def are below */
 
 typedef __u64 xo_wid_t; /* never 0, never reused while the host is up */
 
@@ -433,6 +434,18 @@ struct xo_h_link_info {
 	__u64 exits;	 /* VM exits that the calls themselves took (VMCALLs) */
 	__u64 interrupts;
 	__u64 busy; /* slots in use now */
+
+	/* Of a link whose system calls go by visits; else 0 */
+	__u32 kernel;  /* 1: they do, where they can */
+	__u32 by_exit; /* enum xo_reason: why none can at present; 0: nothing is known to be in the
+			  way */
+	__u64 kept_off[XO_REASONS_MAX]; /* by enum xo_reason: how often PARK, BIND or a record was
+					 * refused for it */
+	/* What it takes of the host, in pages. Links of one VM share most of it: it is told of
+	 * each. */
+	__u64 window_pages; /* with any engine */
+	__u64 added_pages;  /* for visits: tables, contexts, the gates of the caller */
+	__u64 ram_pages;    /* of the callee, pinned for visits */
 };
 #define XO_H_LINK_INFO _IOWR(XO_IOC, 0x06, struct xo_h_link_info)
 

@@ -61,6 +61,10 @@ const struct xo_reason *xo_reason_by_code(unsigned int code);
 /* All reasons in order of their codes: i = 0, 1, ...; NULL behind the last. */
 const struct xo_reason *xo_reason_at(size_t i);
 
+/* What it says of `object` (a VM, a link), and what to do: "SENTENCE: REMEDY", cut to `size` bytes
+ * with the NUL; "" without such a reason. Returns `text`. */
+const char *xo_reason_text(unsigned int code, const char *object, char *text, size_t size);
+
 /* "exit", "ring", "vmfunc", "hw"; "?" for any other number. */
 const char *xo_engine_name(unsigned int engine);
 

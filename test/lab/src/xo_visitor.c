@@ -8,6 +8,7 @@
  *	xo_visitor forced CALLEE NR WANT AGAIN  an exit before each instruction away; AGAIN: and another
  *	                                        so many instructions later (0: none)
  *	xo_visitor until CALLEE NR WANT S       calls for S seconds or until SIGTERM, whatever becomes of them
+ *	xo_visitor notsc COMMAND...             runs it so that it may not read the TSC (CR4.TSD)
  *	xo_visitor visits                       in either: visits of each link, as counted there
  *	xo_visitor records                      in the host: records and their counters
  * clang-format on */
@@ -19,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 #include <crossover/abi.h>
@@ -247,6 +249,14 @@ static void records(void)
 		DIE("XO_H_RECORD_INFO: %m");
 }
 
+static void notsc(char **command)
+{
+	if (prctl(PR_SET_TSC, PR_TSC_SIGSEGV))
+		DIE("PR_SET_TSC: %m");
+	execvp(command[0], command);
+	DIE("%s: %m", command[0]);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -256,6 +266,8 @@ int main(int argc, char **argv)
 		forced(argv[2], atoi(argv[3]), atoll(argv[4]), strtoul(argv[5], NULL, 10));
 	else if (argc == 6 && !strcmp(argv[1], "until"))
 		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
+	else if (argc > 2 && !strcmp(argv[1], "notsc"))
+		notsc(argv + 2);
 	else if (argc == 2 && !strcmp(argv[1], "visits"))
 		visits();
 	else if (argc == 2 && !strcmp(argv[1], "records"))

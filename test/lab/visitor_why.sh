@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0
+# A system call that cannot be a visit must never fail or go astray for it: it goes by exit, right, and xo stat, xo link
+# and xo doctor say which condition does not hold, and what to do, until it does. A condition that fails before a
+# link is made is refused with the same words.
+. /opt/crossover/test/lab/visitor.inc
+up
+ppid=$(web cat /run/crossover-serve.pid)
+visits() { mgr $T/xo_visitor visits | head -n 1; }
+now() { cell "xo stat" SYSTEM-CALLS mgr web; }
+calls() { mgr "$@" $T/xo_visitor calls web 110 300 "$ppid" >/tmp/calls || { cat /tmp/calls; fail_at "300 calls"; }; }
+expect_status "xo link says what it is" 0 xo link mgr web --engine vmfunc --kernel
+expect_says "again" 'exists already'
+calls
+expect_eq "system calls of mgr -> web" "$(now)" visits
+expect_status "doctor" 0 xo doctor;		expect_says "visits" 'mgr -> web by visits +ok +nothing is known'
+v0=$(visits)
+[ "$v0" -ge 200 ] || fail "only $v0 visits: the rest would show nothing"
+# a task whose CR4 has TSD, which the stub's has not: KVM does not see that bit change, the host compares it
+calls $T/xo_visitor notsc
+[ $(($(visits) - v0)) -le 5 ] || fail "$(($(visits) - v0)) of its calls were visits"
+expect_eq "system calls of mgr -> web" "$(now)" exit
+xo stat
+expect_status "stat" 0 xo stat;			expect_says "why" '[1-9][0-9]* +CONTROL_DIFFERS +mgr -> web: .*CR0 or CR4: start both with'
+expect_status "doctor" 0 xo doctor;		expect_says "why" 'mgr -> web by visits +no +mgr -> web: .*CR0 or CR4: start both with'
+expect_status "link" 0 xo link mgr web --engine vmfunc --kernel
+expect_says "why" 'system calls go by exit at present; mgr -> web: .*CR0 or CR4: start both with'
+xo stat --json | tr -d '\n' | grep -q '"system_calls": *"exit", *"reason": *"CONTROL_DIFFERS", *"why": *"mgr -> web: ' || fail "xo stat --json"
+# and others' calls are visits as before
+v0=$(visits)
+calls
+[ $(($(visits) - v0)) -ge 200 ] || fail "only $(($(visits) - v0)) of 300 calls were visits again"
+expect_eq "system calls of mgr -> web" "$(now)" visits
+# evictions, by their names: the host's tick comes while somebody waits there
+mgr $T/xo_visitor until web 110 "$ppid" 30 >/tmp/until &
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	xo stat >/tmp/stat
+	grep -qE '^mgr +web +[1-9][0-9]* +1 +external interrupt' /tmp/stat && break
+	sleep 1
+done
+cat /tmp/stat
+grep -qE '^mgr +web +[1-9][0-9]* +1 +external interrupt' /tmp/stat || fail "no eviction is told by its name"
+mgr pkill -TERM xo_visitor; wait
+grep -q 'wrong=0' /tmp/until || { cat /tmp/until; fail "the calls meanwhile"; }
+# a callee whose kernel uses PCIDs, linked before anybody can tell, then once more
+{ cat /etc/crossover/vm.conf; echo CPU=host,-umip,-pku,-kvm-pv-tlb-flush; } >/tmp/pcid.conf
+{ xo vm --config /tmp/pcid.conf start keeper:192:1 && xo vm wait --timeout 120 keeper && xo enrol keeper; } || fail "VM keeper"
+expect_status "a link that cannot be judged yet" 0 xo link --engine vmfunc --kernel mgr keeper
+guest_up keeper
+vm keeper sh -c "mkdir -p /etc/crossover; echo '$open_policy' >/etc/crossover/policy; xo serve --daemon" || fail "xo serve in keeper"
+theirs=$(vm keeper pidof xo)
+mgr $T/xo_visitor calls keeper 110 100 "$theirs" || fail "calls of keeper"
+expect_status "stat" 0 xo stat;			expect_says "why" 'PCID +mgr -> keeper: .*PCIDs.*-pcid'
+expect_status "doctor" 0 xo doctor;		expect_says "why" 'mgr -> keeper by visits +no .*PCIDs.*-pcid'
+xo unlink mgr keeper
+expect_status "a link that can" 1 xo link --engine vmfunc --kernel mgr keeper
+expect_says "why" 'PCIDs.*-pcid';		expect_says "what else" 'no link was made.*xo link mgr keeper'
+expect_status "the link that is offered" 0 xo link mgr keeper
+expect_status "and then" 1 xo link --engine vmfunc --kernel mgr keeper
+expect_says "how its calls go" 'mgr -> keeper is as it was, its engine is exit'
+xo unlink mgr keeper; vm keeper sh -c 'pkill xo; sleep 1; rmmod crossover_guest'; xo unenrol keeper; xo vm kill keeper
+down
