@@ -17,6 +17,12 @@ static uint64_t contexts_lost;
 static unsigned int running; /* regions */
 static cpu_insn_fn *bochs_vmfunc;
 
+/* Each VPID's last exit. An entry to where that left the VM, if that was away, is away again: a
+ * visitor that the host has suspended goes on. */
+static struct {
+	uint64_t eptp, home_eptp;
+} last_exit[1 << 16];
+
 struct counted_cpu *count_cpu(unsigned int id)
 {
 	return &counted[id];
@@ -126,6 +132,8 @@ static void on_vm_exit(unsigned int id, unsigned int reason, uint64_t qualificat
 	unsigned int basic = reason & 0xffff;
 
 	c->exiting = true;
+	last_exit[cpu_vpid(cpu)].eptp = cpu_eptp(cpu);
+	last_exit[cpu_vpid(cpu)].home_eptp = c->home_eptp;
 	if (tlb_on)
 		tlb_vm_exit(cpu_get(id), reason);
 	if (!running)
@@ -142,6 +150,14 @@ static void on_vm_exit(unsigned int id, unsigned int reason, uint64_t qualificat
 	c->guest = c->away = false;
 }
 
+static uint64_t entered_from(const void *cpu)
+{
+	uint16_t vpid = cpu_vpid(cpu);
+
+	return vpid && cpu_eptp(cpu) == last_exit[vpid].eptp ? last_exit[vpid].home_eptp
+							     : cpu_eptp(cpu);
+}
+
 /* The end of a VM entry, or of an exit (or of an entry that failed, which ends like an exit). */
 static void on_context(struct counted_cpu *c, const void *cpu)
 {
@@ -149,11 +165,13 @@ static void on_context(struct counted_cpu *c, const void *cpu)
 		c->exiting = false;
 		return;
 	}
-	c->home_eptp = cpu_eptp(cpu);
+	c->home_eptp = entered_from(cpu);
 	if (!running)
 		return;
 	settle(c, completed(c, cpu) + 1); /* VMLAUNCH and VMRESUME are the host's */
 	c->guest = true;
+	c->away = cpu_eptp(cpu) != c->home_eptp;
+	c->context = c->away ? find_context(cpu_eptp(cpu)) : -1;
 	c->n.entries++;
 }
 

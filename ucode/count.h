@@ -14,7 +14,7 @@ void count_read_away(void *cpu, unsigned int version);
 
 /*
  * In which EPT context is a CPU? Known at any time, counting or not. The home EPTP is that of the
- * last VM entry; away is where VMFUNC has led to another.
+ * last VM entry; away is where VMFUNC has led to another, or an entry that goes on there.
  */
 uint64_t count_home_eptp(const void *cpu);
 bool count_is_away(const void *cpu);

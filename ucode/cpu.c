@@ -19,6 +19,8 @@ static void (*write_byte)(void *cpu, unsigned int segment, uint64_t address, uin
 static uint64_t (*read_qword)(void *cpu, unsigned int segment, uint64_t address);
 static void (*flush_tlb)(void *cpu);
 static void (*vm_exit)(void *cpu, uint32_t reason, uint64_t qualification);
+static void (*vm_exit_event)(void *cpu, unsigned int type, unsigned int vector, uint16_t code,
+			     bool has_code, uint64_t qualification);
 
 /* One instruction of Bochs that shows an offset. */
 struct witness {
@@ -167,6 +169,11 @@ void cpu_vm_exit(void *cpu, uint32_t reason, uint64_t qualification)
 	abort(); /* an exit like a timer's leaves by longjmp */
 }
 
+void cpu_vm_exit_interrupt(void *cpu, uint8_t vector)
+{
+	vm_exit_event(cpu, 0, vector, 0, false, 0);
+}
+
 void cpu_init(void)
 {
 	check_offsets();
@@ -177,4 +184,5 @@ void cpu_init(void)
 	read_qword = ucode_symbol("_ZN8BX_CPU_C17read_linear_qwordEjm");
 	flush_tlb = ucode_symbol("_ZN8BX_CPU_C9TLB_flushEv");
 	vm_exit = ucode_symbol("_ZN8BX_CPU_C6VMexitEjm");
+	vm_exit_event = ucode_symbol("_ZN8BX_CPU_C12VMexit_EventEjjtbm");
 }

@@ -111,4 +111,8 @@ void cpu_flush_tlb(void *cpu);
 /* VM exit here and now, at the boundary before the instruction at RIP. Does not return. */
 void cpu_vm_exit(void *cpu, uint32_t reason, uint64_t qualification) __attribute__((noreturn));
 
+/* The same by an external interrupt of that vector, as if just acknowledged. Returns if the VM
+ * takes its interrupts itself. */
+void cpu_vm_exit_interrupt(void *cpu, uint8_t vector);
+
 #endif

@@ -5,6 +5,9 @@
  * nothing can mask. KVM takes one that it did not ask for as a spurious one (or, while it uses the
  * timer for the guest's clock, as that clock's interrupt a little early, which guests stand).
  *
+ * Or it is the exit of an interrupt of the host's own, one that Linux sends itself to look whom to
+ * run: nothing comes of it but the exit, and nothing is injected into any VM.
+ *
  * Bochs calls an empty stub before each instruction. It is taken only while armed, since a handler
  * there costs a third of Bochs's speed.
  */
@@ -15,9 +18,11 @@
 
 #define BEFORE_EXECUTION      "_Z25bx_instr_before_executionjP15bxInstruction_c"
 #define EXIT_PREEMPTION_TIMER 52
+#define RESCHEDULE_VECTOR     0xfd /* of Linux on x86 */
 
 static struct {
 	bool armed;
+	bool host;	    /* interrupts of the host, `again` and again */
 	uint64_t home_eptp; /* of the VM that is meant; 0: all */
 	uint64_t left;	    /* away instructions until the next exit; 0: none more */
 	uint64_t again;	    /* after that, until the second; 0: no second */
@@ -34,10 +39,14 @@ static void before_execution(unsigned int id, void *insn)
 	f->away++;
 	if (!force.left || --force.left)
 		return;
-	f->at[f->fired].rip = cpu_rip(cpu);
-	f->at[f->fired].eptp = cpu_eptp(cpu);
+	if (f->fired < XO_FORCED_MAX) {
+		f->at[f->fired].rip = cpu_rip(cpu);
+		f->at[f->fired].eptp = cpu_eptp(cpu);
+	}
 	f->fired++;
 	force.left = force.again;
+	if (force.host)
+		return cpu_vm_exit_interrupt(cpu, RESCHEDULE_VECTOR);
 	force.again = 0;
 	cpu_vm_exit(cpu, EXIT_PREEMPTION_TIMER, 0);
 }
@@ -51,10 +60,11 @@ static void disarm(void)
 
 void force_arm(void *cpu, unsigned int id)
 {
-	if (id)
+	if (id != XO_MARK_FORCE_TWICE && id != XO_MARK_FORCE_HOST)
 		return;
 	disarm();
 	force.armed = true;
+	force.host = id == XO_MARK_FORCE_HOST;
 	force.home_eptp = cpu_in_guest(cpu) ? count_home_eptp(cpu) : 0;
 	force.left = cpu_register(cpu, CPU_RDI);
 	force.again = force.left ? cpu_register(cpu, CPU_RSI) : 0;

@@ -25,7 +25,7 @@
 #define XO_MARK_AWAY                                                                \
 	4 /* id: XO_COUNTS_VERSION. RSI: region, RDI: struct xo_counts_away to fill \
 	   */
-#define XO_MARK_FORCE	     5 /* id: 0. RDI, RSI: see xo_mark_force() */
+#define XO_MARK_FORCE	     5 /* id: XO_MARK_FORCE_*. RDI, RSI: see xo_mark_force() */
 #define XO_MARK_FORCED	     6 /* id: XO_COUNTS_VERSION. RDI: struct xo_forced to fill; disarms */
 /* For the TLB model (docs/tlb-model.md), if `xo lab run --tlb-model` has it on: */
 #define XO_MARK_TLB_NAME     7 /* id: 0. RDI, RSI, RDX: see xo_mark_tlb_name() */
@@ -36,6 +36,9 @@
 #define XO_MARK_WAY_IN	     3
 #define XO_MARK_CALLEE	     4
 #define XO_MARK_WAY_OUT	     5
+
+#define XO_MARK_FORCE_TWICE  0
+#define XO_MARK_FORCE_HOST   1
 
 #define XO_MARK_REVOKE_BEGIN 0
 #define XO_MARK_REVOKE_END   1
@@ -110,7 +113,7 @@ struct xo_counts_away {
 
 struct xo_forced {
 	uint32_t valid; /* as above */
-	uint32_t fired; /* exits forced so far: 0, 1 or 2 */
+	uint32_t fired; /* exits forced so far; `at` has the first XO_FORCED_MAX */
 	uint64_t away;	/* away instructions begun since arming, those forced out of included */
 	struct {
 		uint64_t rip; /* of the instruction before which the exit came */
@@ -163,7 +166,22 @@ static inline void xo_mark_away(unsigned int id, struct xo_counts_away *counts)
  */
 static inline void xo_mark_force(uint64_t k, uint64_t again)
 {
-	__asm__ volatile(XO_MARK_INSN(XO_MARK_FORCE, 0) : : "D"(k), "S"(again) : "memory");
+	__asm__ volatile(XO_MARK_INSN(XO_MARK_FORCE, XO_MARK_FORCE_TWICE)
+			 :
+			 : "D"(k), "S"(again)
+			 : "memory");
+}
+
+/*
+ * The same with exits by an interrupt of the host that means nothing (reason 1); and if `again` is
+ * not 0, more of them, each so many away instructions after the one before.
+ */
+static inline void xo_mark_force_host(uint64_t k, uint64_t again)
+{
+	__asm__ volatile(XO_MARK_INSN(XO_MARK_FORCE, XO_MARK_FORCE_HOST)
+			 :
+			 : "D"(k), "S"(again)
+			 : "memory");
 }
 
 /* What came of it; disarms. */
