@@ -120,12 +120,15 @@ struct xo_gate_cpu {
 	u64 keptp;			  /* 0: no kernel-world gate */
 	struct xo_record *record;	  /* to which it is bound; xo_record_lock, read without */
 	struct xo_record *current_record; /* the same, at the last entry */
-	u64 entries;		    /* counted before each, where there is a kernel-world gate */
-	bool busy;		    /* from then on until all of the exit has been dealt with */
-	bool quiet;		    /* with interrupts on at the last exit */
-	u64 quiets;		    /* such exits */
-	u32 bitmap;		    /* exceptions that exited before it was armed */
-	bool cr8;		    /* so did MOV to CR8 */
+	struct xo_record *suspended;	  /* whose visitor it has; xo_record_lock, read without */
+	bool suspends; /* it had one at the last exit, and has not decided since; its thread's */
+	u64 verdict;   /* what its caller is to be told then, if it was evicted */
+	u64 entries;   /* counted before each, where there is a kernel-world gate */
+	bool busy;     /* from then on until all of the exit has been dealt with */
+	bool quiet;    /* with interrupts on at the last exit */
+	u64 quiets;    /* such exits */
+	u32 bitmap;    /* exceptions that exited before it was armed */
+	bool cr8;      /* so did MOV to CR8 */
 	u8 msr[XO_GUARDED_BYTES];   /* and these MSRs */
 	struct xo_vcpu_shape shape; /* as at XO_HC_BIND */
 	struct xo_kernel_state kernel;

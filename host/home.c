@@ -19,12 +19,14 @@ void xo_gate_arm(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	struct xo_gate_vm *gate = READ_ONCE(vm->gate);
 	struct xo_gate_cpu *cpu;
 
-	if (!gate || !READ_ONCE(gate->active))
+	cpu = gate ? smp_load_acquire(&gate->cpu[vcpu->vcpu_idx]) : NULL;
+	if (!cpu)
 		return;
-	cpu = smp_load_acquire(&gate->cpu[vcpu->vcpu_idx]);
 	/* The VMCS of a nested guest is not KVM's own: nothing is written there. */
-	if (!cpu || vcpu->arch.hflags & HF_GUEST_MASK)
+	if (!READ_ONCE(gate->active) || vcpu->arch.hflags & HF_GUEST_MASK) {
+		xo_suspended_leaves(cpu, vcpu);
 		return;
+	}
 	cpu->home = xo_vmread(EPT_POINTER);
 	cpu->why = xo_eptp_ok(cpu->home) ? xo_vcpu_qualifies(vcpu) : XO_REASON_VCPU_STATE;
 	cpu->constants[XO_VCPU_HOME / 8] = cpu->home;

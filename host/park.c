@@ -114,7 +114,7 @@ static void load(struct kvm_vcpu *vcpu, const struct xo_visitor *v)
 			   v->shadow);
 }
 
-/* Nobody enters any more. True: somebody may be inside, on another processor. */
+/* Nobody enters any more, nor is suspended. True: somebody may be inside, on another processor. */
 static bool shut(struct xo_record *r, struct xo_gate_cpu **cpu, struct kvm_vcpu **visitor,
 		 u64 *entries)
 {
@@ -124,6 +124,8 @@ static bool shut(struct xo_record *r, struct xo_gate_cpu **cpu, struct kvm_vcpu 
 	raw_spin_lock_irqsave(&xo_record_lock, flags);
 	WRITE_ONCE(*(u32 *)(r->page + XO_KREC_PARKED), 0);
 	smp_mb(); /* against xo_visitor_arm() */
+	if (r->state == XO_SUSPENDED)
+		xo_suspended_evict(r, &r->stat.taken_over);
 	if (r->state == XO_PARKED && r->bound && READ_ONCE(r->bound->busy)) {
 		*cpu = r->bound;
 		*visitor = r->bound_vcpu;
@@ -157,7 +159,7 @@ static void take_back(struct xo_record *r, struct kvm_vcpu *vcpu)
 	flush_server(vcpu);
 }
 
-void xo_record_empty(struct xo_record *r)
+static void empty(struct xo_record *r)
 {
 	struct kvm_vcpu *visitor;
 	struct xo_gate_cpu *cpu;
@@ -170,13 +172,20 @@ void xo_record_empty(struct xo_record *r)
 		}
 }
 
+void xo_record_empty(struct xo_record *r)
+{
+	empty(r);
+	/* Who was suspended is its server's now. */
+	irq_work_queue(&r->fetch);
+}
+
 bool xo_take_back(struct kvm_vcpu *vcpu)
 {
 	struct xo_record *r = xo_record_by_server(vcpu);
 
 	if (!r)
 		return false;
-	xo_record_empty(r);
+	empty(r);
 	take_back(r, vcpu);
 	return true;
 }

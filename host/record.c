@@ -165,7 +165,10 @@ static void end(struct xo_record *r)
 
 	raw_spin_lock_irq(&xo_record_lock);
 	xo_record_close(r);
+	if (r->state == XO_SUSPENDED)
+		xo_suspended_evict(r, &r->stat.unfit);
 	raw_spin_unlock_irq(&xo_record_lock);
+	irq_work_queue(&r->fetch);
 	xo_away_flush();
 	for (ms = 0; is_waiting(r) && ms < FETCH_MS; ms += 2)
 		msleep(2);
@@ -176,7 +179,8 @@ static void end(struct xo_record *r)
 	let_server_go(r);
 	xo_record_name(r, 0, 0);
 	list_del_rcu(&r->node);
-	synchronize_rcu();
+	synchronize_rcu(); /* whoever had it suspended */
+	irq_work_sync(&r->fetch);
 	xo_pages_free(&r->pages);
 	kfree(r);
 }
@@ -381,6 +385,7 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 	if (!r)
 		return keep_off(link, -ENOMEM);
 	INIT_LIST_HEAD(&r->pages);
+	init_irq_work(&r->fetch, xo_record_fetch);
 	r->id = xo_wid_new();
 	r->session = request->session;
 	r->link = link;
@@ -457,6 +462,12 @@ bool xo_record_next(u64 after, struct xo_h_record_info *info)
 	info->wakes = next->stat.wakes;
 	info->kicks = next->stat.kicks;
 	info->evictions = next->stat.evictions;
+	info->suspensions = next->stat.suspensions;
+	info->resumptions = next->stat.resumptions;
+	info->taken_over = next->stat.taken_over;
+	info->descheduled = next->stat.descheduled;
+	info->injected = next->stat.injected;
+	info->unfit = next->stat.unfit;
 	info->again = next->stat.again;
 	info->finished = next->stat.finished;
 	info->faults = next->stat.faults;

@@ -5,9 +5,8 @@
  * exit.
  *
  * By where RIP is: in gate text on the way in nothing has happened (AGAIN); on the way out the
- * result stands; anywhere else a stub's function is under way, and is evicted: its registers wait
- * for the server CPU, which goes on at that very instruction, and the call is posted as if it had
- * come over the engine `exit`.
+ * result stands; anywhere else a stub's function is under way, and evict.c takes what it has of
+ * this processor: the visitor is suspended, and goes on at the next entry, or evicted.
  */
 #include "visit.h"
 #include "visitor.h"
@@ -19,7 +18,6 @@
 #define KERNEL_SS_AR 0xc093
 #define FLAT_LIMIT   0xffffffff
 #define AR_UNUSABLE  0x10000
-#define SHADOW	     (GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
 #define SAVE_STACK   0x3f8 /* in the save page; nobody uses it, as interrupts are off */
 #define CR3_ADDRESS  GENMASK_ULL(51, 12)
 
@@ -85,6 +83,8 @@ static int take_from(struct xo_record *r)
 
 	if (!cpu)
 		return 0;
+	if (r->state == XO_SUSPENDED) /* its visitor: done soon */
+		return -EAGAIN;
 	if (READ_ONCE(cpu->record) == r) {
 		WRITE_ONCE(cpu->record, NULL);
 		smp_mb(); /* against xo_visitor_arm() */
@@ -160,7 +160,7 @@ static bool as_bound(const struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu)
 	return !memcmp(&cpu->shape, &now, sizeof(now));
 }
 
-void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu)
+void xo_visitor_arm(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu)
 {
 	struct xo_record *r;
 
@@ -179,6 +179,8 @@ void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu)
 	cpu->list[XO_KLIST_KGATE / 8] = cpu->why ? 0 : cpu->keptp;
 	if (r)
 		xo_guard_arm(cpu);
+	if (cpu->suspends)
+		xo_suspended_enters(cpu, vcpu, cpu->why ? NULL : r);
 }
 
 void xo_visitor_disarm(struct xo_gate_cpu *cpu)
@@ -256,87 +258,6 @@ static void come_home(struct xo_away *a, u64 status, u64 value, u64 who)
 static void go_home(struct xo_away *a, u64 status, u64 value)
 {
 	come_home(a, status, value, XO_KGATE_HOST);
-}
-
-/* ------------------------------------------------------------------ evicting */
-
-static void save(struct xo_visitor *v, const struct xo_away *a)
-{
-	u32 i;
-
-	for (i = 0; i < 16; i++)
-		v->regs[i] = a->vcpu->arch.regs[i];
-	v->regs[VCPU_REGS_RSP] = xo_vmread(GUEST_RSP);
-	v->rip = a->rip;
-	v->rflags = xo_vmread(GUEST_RFLAGS);
-	v->cr3 = xo_vmread(GUEST_CR3);
-	v->cr2 = a->vcpu->arch.cr2;
-	v->shadow = a->shadow & SHADOW;
-}
-
-/* The visitor asks for it: it goes on behind its hypercall. */
-static bool asks(const struct xo_away *a)
-{
-	return a->reason == EXIT_REASON_VMCALL &&
-	       a->vcpu->arch.regs[VCPU_REGS_RAX] == XO_HC_BASE + XO_HC_EVICT;
-}
-
-/* The call that it makes, by the word of the caller's kernel: if it is none that could be made, it
- * is that kernel's loss. */
-static int post(struct xo_record *r, const struct xo_away *a)
-{
-	struct xo_kgate *k = r->caller->kgate;
-	const u64 *page =
-		(u64 *)(k->va + ((XO_KREGION_CPU((u64)a->vcpu->vcpu_idx) + XO_KREGION_CPU_SAVE)
-				 << PAGE_SHIFT));
-	u64 slot = READ_ONCE(page[XO_KSAVE_SLOT / 8]), seq = READ_ONCE(page[XO_KSAVE_SEQ / 8]);
-	int error = -EINVAL;
-
-	raw_spin_lock(&r->link->lock);
-	if (slot < XO_SLOTS_PER_LINK)
-		error = xo_call_evicted(r->link, slot, seq);
-	raw_spin_unlock(&r->link->lock);
-	return error;
-}
-
-/* xo_record_lock is held. */
-static u64 evict(struct xo_record *r, struct xo_away *a)
-{
-	/* A kernel that is gone, or one that went to ring 3, which visitors do not. */
-	if (r->dead || r->state != XO_PARKED || !xo_from_ring0()) {
-		xo_record_close(r);
-		return XO_KGATE_DOWN;
-	}
-	save(&r->visitor, a);
-	if (asks(a)) {
-		r->visitor.rip += 3;
-		r->visitor.regs[VCPU_REGS_RAX] = 0;
-	}
-	WRITE_ONCE(*(u32 *)(r->page + XO_KREC_PARKED), 0);
-	WRITE_ONCE(r->state, XO_EVICTED);
-	r->stat.evictions++;
-	r->stat.evicted_by[min_t(u32, a->reason, ARRAY_SIZE(r->stat.evicted_by) - 1)]++;
-	return post(r, a) ? XO_KGATE_DOWN : XO_KGATE_EVICTED;
-}
-
-static void wake_server(struct kvm_vcpu *server)
-{
-	server->arch.pv.pv_unhalted = true;
-	kvm_vcpu_wake_up(server);
-}
-
-static void evict_and_go(struct xo_record *r, struct xo_away *a)
-{
-	u64 status;
-	bool wake;
-
-	raw_spin_lock(&xo_record_lock);
-	status = evict(r, a);
-	wake = r->state == XO_EVICTED;
-	raw_spin_unlock(&xo_record_lock);
-	go_home(a, status, 0);
-	if (wake)
-		wake_server(r->server);
 }
 
 /* ------------------------------------------------------------------ exits while away */
@@ -417,7 +338,7 @@ static void from_callee(struct xo_record *r, struct xo_away *a)
 	 * callee's tables must be gone before the gate is walked in this context again. */
 	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, a->vcpu);
 	if (at >= PAGE_SIZE && in_rt >= PAGE_SIZE)
-		evict_and_go(r, a);
+		go_home(a, xo_suspend_or_evict(r, a), 0);
 	else if (!a->event)
 		fault(r, a);
 	else if (in_rt < PAGE_SIZE)
@@ -434,7 +355,7 @@ static void astray(struct xo_record *r, struct xo_away *a)
 {
 	if (!a->event)
 		a->rip -= 3;
-	evict_and_go(r, a);
+	go_home(a, xo_evict(r, a), 0);
 }
 
 bool xo_visitor_home(struct xo_away *a)

@@ -14,6 +14,7 @@
 #define XO_HOST_VISITOR_H
 
 #include "away.h"
+#include <linux/irq_work.h>
 #include "crossover/kgate.h"
 
 /* ------------------------------------------------------------------ kgate.c */
@@ -76,15 +77,23 @@ void xo_ram_free(struct xo_vm *vm); /* nobody is inside */
 /* ------------------------------------------------------------------ record.c, visitor.c, park.c */
 
 enum xo_record_state {
-	XO_RUNS = 0, /* the stub runs natively, or not at all */
-	XO_PARKED,   /* it stands in XO_HC_PARK; one vCPU may be visiting: only an exit tells */
-	XO_EVICTED,  /* the visitor's registers wait for the server CPU */
+	XO_RUNS = 0,  /* the stub runs natively, or not at all */
+	XO_PARKED,    /* it stands in XO_HC_PARK; one vCPU may be visiting: only an exit tells */
+	XO_EVICTED,   /* the visitor's registers wait for the server CPU */
+	XO_SUSPENDED, /* they wait for the caller's next entry, or for who needs a CPU before */
 };
 
-/* What moves with a visitor. */
+#define XO_VISITOR_HERE	   15 /* evict.c */
+#define XO_VISITOR_REASONS 80
+
+/* What moves with a visitor; and what it has here besides. */
 struct xo_visitor {
 	unsigned long regs[16];
 	u64 rip, rflags, cr3, cr2, shadow;
+	u64 here[XO_VISITOR_HERE];
+	u32 reason; /* of the exit */
+	u32 vcpu_idx;
+	u32 processor;
 };
 
 struct xo_record {
@@ -106,13 +115,17 @@ struct xo_record {
 	struct kvm_vcpu *bound_vcpu;
 	u64 unbound_at; /* its entries when that was taken from it */
 	struct xo_visitor visitor;
-	u64 server_cr0, server_cr4;  /* as seen by its kernel */
-	u16 server_vpid, bound_vpid; /* as xo_record_name() told; 0: not yet */
-	u32 slot;		     /* of the call that was evicted last */
+	struct xo_gate_cpu *suspended_on; /* whose visitor it is, while XO_SUSPENDED */
+	struct irq_work fetch;		  /* xo_record_fetch() */
+	u64 server_cr0, server_cr4;	  /* as seen by its kernel */
+	u16 server_vpid, bound_vpid;	  /* as xo_record_name() told; 0: not yet */
+	u32 slot;			  /* of the call that was evicted last */
 	u64 seq;
 	struct {
 		u64 parks, wakes, kicks, evictions, again, finished, refused, faults;
-		u64 evicted_by[80];
+		/* and how those ended that were not resumed */
+		u64 suspensions, resumptions, taken_over, descheduled, injected, unfit;
+		u64 evicted_by[XO_VISITOR_REASONS];
 	} stat;
 };
 
@@ -144,11 +157,31 @@ int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id);
 
 /* hooks: before an entry; right behind an exit while away; at home. */
 struct xo_away;
-void xo_visitor_arm(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu);
+void xo_visitor_arm(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu);
 void xo_visitor_disarm(struct xo_gate_cpu *cpu);
 void xo_visitor_out(struct xo_gate_cpu *cpu); /* all of the exit has been dealt with */
 bool xo_visitor_home(struct xo_away *a);      /* true: it was one, and is dealt with */
 bool xo_visitor_at_home(struct xo_away *a);   /* likewise, of an exit at home */
+
+/*
+ * evict.c. The status that its caller is to be told when it comes home; the second: unless the
+ * visitor goes on at the next entry.
+ */
+u64 xo_evict(struct xo_record *r, struct xo_away *a);
+u64 xo_suspend_or_evict(struct xo_record *r, struct xo_away *a);
+/* The vCPU, of which a visitor may be suspended, enters its VM; leaves KVM_RUN, or enters something
+ * where no visitor goes on; or its thread leaves the processor. */
+void xo_suspended_enters(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu,
+			 const struct xo_record *bound);
+void xo_suspended_leaves(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu);
+void xo_suspended_descheduled(struct xo_gate_cpu *cpu);
+/* XO_SUSPENDED: the visitor is the server CPU's, which has to be woken if it does not ask itself.
+ * xo_record_lock held. */
+void xo_suspended_evict(struct xo_record *r, u64 *counter);
+/* In an interrupt soon, by irq_work_queue(&r->fetch), which can be said anywhere: who is suspended
+ * is evicted, who is evicted is fetched. */
+void xo_record_fetch(struct irq_work *work);
+
 /* guard.c: what a visitor could change of its caller's vCPU without an exit, and neither gate nor
  * guest module puts right, exits from here on; and no more. */
 void xo_guard_arm(struct xo_gate_cpu *cpu);

@@ -1,18 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The hooks on the callee's side, from the first link whose system calls go by visits until the
- * module goes:
+ * More hooks, on the callee's side above all, from the first link whose system calls go by visits
+ * until the module goes:
  *
  *   kvm_apic_accept_events()          a halted vCPU wakes: it takes its stub back
  *   vcpu_put()                        it leaves KVM_RUN, as for a VM that is paused or saved. Who
  *                                     reads its registers then finds those of its kernel, and
- *                                     nobody changes its memory; so the same, and it is awake
+ *                                     nobody changes its memory; so the same, and it is awake. And
+ *                                     a visitor that it has suspended as a caller is evicted
+ *   kvm_arch_vcpu_put()               its thread leaves the processor: the same for that visitor
  *   kvm_arch_prepare_memory_region()  a memory slot goes, or changes: if writes to it are to be
  *                                     logged, as for a migration, those of visitors are not
  */
 #include "visitor.h"
 #include <linux/kprobes.h>
 #include "compat.h"
+
+/* Of a VM that calls. RCU. */
+static struct xo_gate_cpu *gate_cpu(const struct kvm_vcpu *vcpu)
+{
+	struct xo_vm *vm = xo_vm_by_kvm(vcpu->kvm);
+	struct xo_gate_vm *gate = vm ? READ_ONCE(vm->gate) : NULL;
+
+	return gate ? smp_load_acquire(&gate->cpu[vcpu->vcpu_idx]) : NULL;
+}
 
 static void notrace woken(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
 			  struct ftrace_regs *fregs)
@@ -30,13 +41,27 @@ static void notrace put(unsigned long ip, unsigned long parent_ip, struct ftrace
 			struct ftrace_regs *fregs)
 {
 	struct kvm_vcpu *vcpu = xo_first_arg(fregs);
+	struct xo_gate_cpu *cpu;
 
-	if (vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
-		return;
 	rcu_read_lock();
+	cpu = gate_cpu(vcpu);
+	if (cpu)
+		xo_suspended_leaves(cpu, vcpu);
 	/* KVM says RUNNABLE then, to whoever asks for its state, and lets it run. */
-	if (xo_take_back(vcpu))
+	if (vcpu->arch.mp_state == KVM_MP_STATE_HALTED && xo_take_back(vcpu))
 		vcpu->arch.pv.pv_unhalted = true;
+	rcu_read_unlock();
+}
+
+static void notrace descheduled(unsigned long ip, unsigned long parent_ip, struct ftrace_ops *ops,
+				struct ftrace_regs *fregs)
+{
+	struct xo_gate_cpu *cpu;
+
+	rcu_read_lock();
+	cpu = gate_cpu(xo_first_arg(fregs));
+	if (cpu)
+		xo_suspended_descheduled(cpu);
 	rcu_read_unlock();
 }
 
@@ -65,6 +90,7 @@ static struct hook {
 } hooks[] = {
 	{ "kvm_apic_accept_events", woken },
 	{ "vcpu_put", put },
+	{ "kvm_arch_vcpu_put", descheduled },
 	{ "kvm_arch_prepare_memory_region", slot_changes },
 };
 static bool hooked;

@@ -509,7 +509,7 @@ struct xo_h_record_info {
 	__u64 link;
 	char caller[XO_NAME_MAX];
 	char callee[XO_NAME_MAX];
-	__u32 state; /* 0 runs natively, 1 parked, 2 evicted, waits for its virtual CPU */
+	__u32 state; /* 0 runs natively, 1 parked, 2 evicted (waits for its CPU), 3 suspended */
 	__u32 reserved;
 	__u64 parks;
 	__u64 wakes;	 /* the server CPU woke from it */
@@ -520,6 +520,12 @@ struct xo_h_record_info {
 	__u64 faults;
 	__u64 refused;
 	__u64 evicted_by[80]; /* by exit reason */
+	__u64 suspensions;    /* events of the host at which a visitor stayed where it was, */
+	__u64 resumptions;    /* and went on at its caller's next entry; or it was evicted, as */
+	__u64 taken_over;     /* the server CPU woke before, */
+	__u64 descheduled;    /* the caller's thread left its processor, or KVM_RUN, */
+	__u64 injected;	      /* something was to be injected into the caller, or */
+	__u64 unfit;	      /* the record ended, or the caller was not as it was bound */
 };
 #define XO_H_RECORD_INFO _IOWR(XO_IOC, 0x0b, struct xo_h_record_info)
 

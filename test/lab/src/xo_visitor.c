@@ -7,6 +7,7 @@
  *	                                        counts, and all exits meanwhile
  *	xo_visitor forced CALLEE NR WANT AGAIN  an exit before each instruction away; AGAIN: and another
  *	                                        so many instructions later (0: none)
+ *	xo_visitor ticked CALLEE NR WANT AGAIN  the same with interrupts of the host, AGAIN and again
  *	xo_visitor until CALLEE NR WANT S       calls for S seconds or until SIGTERM, whatever becomes of them
  *	xo_visitor notsc COMMAND...             runs it so that it may not read the TSC (CR4.TSD)
  *	xo_visitor visits                       in either: visits of each link, as counted there
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,9 +137,9 @@ static void calls(const char *callee, uint32_t nr, unsigned long n, int64_t want
 	putchar('\n');
 }
 
-static void forced(const char *callee, uint32_t nr, int64_t want, uint64_t again)
+static void forced(const char *callee, uint32_t nr, int64_t want, uint64_t again, bool host)
 {
-	unsigned long fired = 0, second = 0, none = 0;
+	unsigned long fired = 0, second = 0, none = 0, exits = 0;
 	int fd = session(callee);
 	uint64_t k, last = 0;
 
@@ -147,7 +149,7 @@ static void forced(const char *callee, uint32_t nr, int64_t want, uint64_t again
 		int tries;
 
 		for (tries = 0; tries < 50; tries++) {
-			xo_mark_force(k, again);
+			(host ? xo_mark_force_host : xo_mark_force)(k, again);
 			must(fd, nr, want);
 			xo_mark_forced(&f);
 			if (!f.valid)
@@ -167,8 +169,10 @@ static void forced(const char *callee, uint32_t nr, int64_t want, uint64_t again
 			none++;
 		}
 		second += f.fired > 1;
+		exits += f.fired;
 	}
-	printf("forced nr=%u fired=%lu twice=%lu last=%lu\n", nr, fired, second, last);
+	printf("forced nr=%u fired=%lu twice=%lu last=%lu exits=%lu\n", nr, fired, second, last,
+	       exits);
 }
 
 static volatile sig_atomic_t stop;
@@ -234,11 +238,16 @@ static void records(void)
 
 	while (!ioctl(fd, XO_H_RECORD_INFO, &r)) {
 		printf("record %llu state=%u parks=%llu wakes=%llu kicks=%llu evictions=%llu "
-		       "again=%llu finished=%llu faults=%llu",
+		       "again=%llu finished=%llu faults=%llu suspensions=%llu "
+		       "resumptions=%llu taken_over=%llu descheduled=%llu injected=%llu "
+		       "unfit=%llu",
 		       (unsigned long long)r.id, r.state, (unsigned long long)r.parks,
 		       (unsigned long long)r.wakes, (unsigned long long)r.kicks,
 		       (unsigned long long)r.evictions, (unsigned long long)r.again,
-		       (unsigned long long)r.finished, (unsigned long long)r.faults);
+		       (unsigned long long)r.finished, (unsigned long long)r.faults,
+		       (unsigned long long)r.suspensions, (unsigned long long)r.resumptions,
+		       (unsigned long long)r.taken_over, (unsigned long long)r.descheduled,
+		       (unsigned long long)r.injected, (unsigned long long)r.unfit);
 		for (int i = 0; i < 80; i++)
 			if (r.evicted_by[i])
 				printf(" by_%d=%llu", i, (unsigned long long)r.evicted_by[i]);
@@ -262,8 +271,9 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 6 && !strcmp(argv[1], "calls"))
 		calls(argv[2], atoi(argv[3]), strtoul(argv[4], NULL, 10), atoll(argv[5]));
-	else if (argc == 6 && !strcmp(argv[1], "forced"))
-		forced(argv[2], atoi(argv[3]), atoll(argv[4]), strtoul(argv[5], NULL, 10));
+	else if (argc == 6 && (!strcmp(argv[1], "forced") || !strcmp(argv[1], "ticked")))
+		forced(argv[2], atoi(argv[3]), atoll(argv[4]), strtoul(argv[5], NULL, 10),
+		       argv[1][0] == 't');
 	else if (argc == 6 && !strcmp(argv[1], "until"))
 		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
 	else if (argc > 2 && !strcmp(argv[1], "notsc"))
@@ -274,5 +284,7 @@ int main(int argc, char **argv)
 		records();
 	else
 		DIE("see the top of xo_visitor.c");
+	if (getenv("XO_STAY")) /* for who looks at the session's record */
+		pause();
 	return 0;
 }

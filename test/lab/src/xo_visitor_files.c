@@ -6,6 +6,8 @@
  *	xo_visitor_files calls CALLEE OP N WANT    in the caller: N times; the best of them, and all
  *	xo_visitor_files forced CALLEE OP WANT AGAIN [STEP]  an exit before each (each STEPth) instruction
  *	                                           away; AGAIN: and another so many later (0: none)
+ *	xo_visitor_files ticked CALLEE OP WANT AGAIN [STEP]  the same with interrupts of the host, AGAIN
+ *	                                           and again
  *	xo_visitor_files waits CALLEE PIPE         a thread blocks in read(), others go on; see waits()
  *	xo_visitor_files denied NR ERRNO COMMAND...  runs it so that this system call fails, by seccomp
  *
@@ -18,6 +20,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -283,9 +286,9 @@ static void calls(const char *callee, const char *name, unsigned long n, const c
 }
 
 static void forced(const char *callee, const char *name, const char *want, uint64_t again,
-		   uint64_t step)
+		   uint64_t step, bool host)
 {
-	unsigned long fired = 0, second = 0, none = 0;
+	unsigned long fired = 0, second = 0, none = 0, exits = 0;
 	int fd = session(callee);
 	struct op op = make_op(fd, name, want);
 	uint64_t k, last = 0;
@@ -296,7 +299,7 @@ static void forced(const char *callee, const char *name, const char *want, uint6
 		int tries;
 
 		for (tries = 0; tries < 50; tries++) {
-			xo_mark_force(k, again);
+			(host ? xo_mark_force_host : xo_mark_force)(k, again);
 			op.run(fd, &op);
 			xo_mark_forced(&f);
 			op.check(&op);
@@ -317,8 +320,10 @@ static void forced(const char *callee, const char *name, const char *want, uint6
 			none++;
 		}
 		second += f.fired > 1;
+		exits += f.fired;
 	}
-	printf("forced op=%s fired=%lu twice=%lu last=%lu\n", name, fired, second, last);
+	printf("forced op=%s fired=%lu twice=%lu last=%lu exits=%lu\n", name, fired, second, last,
+	       exits);
 }
 
 /* ------------------------------------------------------------------ calls that wait */
@@ -460,14 +465,17 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (argc == 6 && !strcmp(argv[1], "calls"))
 		calls(argv[2], argv[3], strtoul(argv[4], NULL, 10), argv[5]);
-	else if ((argc == 6 || argc == 7) && !strcmp(argv[1], "forced"))
+	else if ((argc == 6 || argc == 7) &&
+		 (!strcmp(argv[1], "forced") || !strcmp(argv[1], "ticked")))
 		forced(argv[2], argv[3], argv[4], strtoul(argv[5], NULL, 10),
-		       argc == 7 ? strtoul(argv[6], NULL, 10) : 1);
+		       argc == 7 ? strtoul(argv[6], NULL, 10) : 1, argv[1][0] == 't');
 	else if (argc == 4 && !strcmp(argv[1], "waits"))
 		waits(argv[2], argv[3]);
 	else if (argc > 4 && !strcmp(argv[1], "denied"))
 		denied(atoi(argv[2]), atoi(argv[3]), argv + 4);
 	else
 		DIE("see the top of xo_visitor_files.c");
+	if (getenv("XO_STAY")) /* for who looks at the session's record */
+		pause();
 	return 0;
 }
