@@ -244,7 +244,8 @@ static u64 visit_here(u64 record, u32 slot, u64 seq, u64 *value)
 		status = believed(xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value));
 	else
 		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
-	/* A stub that went to a CPU unlike the one at BIND is absent until it is looked at again. */
+	/* A stub that went to a CPU unlike the one at BIND is absent until it is looked at again.
+	 */
 	if (status == XO_KGATE_UNBOUND ||
 	    (status == XO_KGATE_ABSENT && ++cpu->absent % REBIND == 0))
 		cpu->record = 0;

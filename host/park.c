@@ -47,9 +47,10 @@ static void note_server(struct xo_record *r, u64 cr4, u64 cookie)
 	put(r, XO_KREC_RSP, xo_vmread(GUEST_RSP));
 	put(r, XO_KREC_CR3, xo_vmread(GUEST_CR3));
 	put(r, XO_KREC_COOKIE, cookie);
-	/* Another CPU than last time, perhaps: whoever is bound has to be looked at again, unless it
-	 * differs in what BIND does not look at either. */
-	if (((cr0 ^ r->server_cr0) & ~(u64)X86_CR0_TS) || ((cr4 ^ r->server_cr4) & ~(u64)X86_CR4_PSE))
+	/* Another CPU than last time, perhaps: whoever is bound has to be looked at again, unless
+	 * it differs in what BIND does not look at either. */
+	if (((cr0 ^ r->server_cr0) & ~(u64)X86_CR0_TS) ||
+	    ((cr4 ^ r->server_cr4) & ~(u64)X86_CR4_PSE))
 		put(r, XO_KREC_CR4, ~0ULL);
 	r->server_cr0 = cr0;
 	r->server_cr4 = cr4;

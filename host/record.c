@@ -129,8 +129,8 @@ void xo_record_name(struct xo_record *r, u16 server, u16 bound)
 
 /* ------------------------------------------------------------------ ends */
 
-/* xo_record_lock is held. Who is inside comes out at his next exit; he stays known, since the server
- * CPU may wake before. */
+/* xo_record_lock is held. Who is inside comes out at his next exit; he stays known, since the
+ * server CPU may wake before. */
 void xo_record_close(struct xo_record *r)
 {
 	r->ended = true;

@@ -16,10 +16,13 @@ endif
 test-full: all payload lab-images test-unit test-tree    ## everything, also what takes long
 	test/run --group full
 
+torture: all payload lab-images    ## a million visits from two VMs, and 100,000 of each kind on two CPUs: hours
+	test/run --group torture
+
 test-tree:      ## what the tree promises: table of folders, links in docs, style, test ids
 	test/tree.sh
 
 demo: all payload lab-images    ## boot the lab, show what ran where and what it cost
 	@examples/demo
 
-.PHONY: test test-full test-tree demo
+.PHONY: test test-full torture test-tree demo

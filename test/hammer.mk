@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: GPL-2.0
+# xo_hammer, xo_shoot: calls that leave a record, and a callee whose memory changes all the while.
+HAMMER := $(B)/test/xo_hammer
+PAYLOAD_TEST += $(HAMMER)
+
+$(HAMMER): test/lab/src/xo_hammer.c $(B)/lib/libcrossover.a include/crossover/mark.h test/hammer.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -pthread -o $@ $< $(B)/lib/libcrossover.a
+
+$(eval $(call xo_kmod,xo_shoot,test/lab/ko/xo_shoot))
