@@ -15,6 +15,8 @@ caller app {
 	allow calls all
 	allow all /**
 }"
+[ -n "$(vm_pid app)" ] || xo vm start app || fail "xo vm start app"
+xo vm wait app --timeout 200 || fail "VM app does not come up"
 guest_up app
 xo link app web --engine vmfunc --kernel >/dev/null || fail "xo link app web"
 
@@ -75,5 +77,5 @@ expect_eq "pages that were wrong" "$(awk '{ print $4 }' <<<"$shots")" 0
 [ "$(number longest_ticks <<<"$out")" -le "$LATE" ] || fail "a call was late"
 umount /tmp/fill; rmmod xo_tick
 web rmmod xo_shoot || fail "rmmod xo_shoot"
-xo unlink app web && vm app rmmod crossover_guest && xo unenrol app || fail "app lets go"
+xo unlink app web && vm app rmmod crossover_guest && xo unenrol app && xo vm kill app || fail "app lets go"
 down
