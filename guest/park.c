@@ -105,6 +105,14 @@ static void evict(struct xo_parking *p)
 	WRITE_ONCE(p->visiting, false);
 }
 
+/* A call that was posted meanwhile, and left to this thread, may be what this one would wait for:
+ * it comes first, and this one by exit. */
+static int serve(struct xo_parking *p, u32 slot)
+{
+	smp_mb(); /* serving is seen by xo_park_kick(), or what is pending here */
+	return READ_ONCE(p->stub->pending) ? -EAGAIN : xo_visits_serve(p, slot);
+}
+
 u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p)
 {
 	p->slot = slot;
@@ -114,7 +122,7 @@ u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p)
 	WRITE_ONCE(p->serving, true);
 	WRITE_ONCE(p->visiting, true);
 	barrier();
-	p->status = xo_visits_serve(p, min_t(u64, slot, XO_SLOTS_PER_LINK));
+	p->status = serve(p, min_t(u64, slot, XO_SLOTS_PER_LINK));
 	/* Whom it woke on this CPU must not wait until something else wakes that. */
 	if (need_resched())
 		evict(p);
@@ -340,7 +348,7 @@ bool xo_park_kick(struct xo_stub *s)
 	int cpu;
 
 	lockdep_assert_held(&xo.lock);
-	smp_mb(); /* against park() */
+	smp_mb(); /* against park() and serve() */
 	list_for_each_entry(p, &s->parkings, member) {
 		looks |= !READ_ONCE(p->serving);
 		cpu = READ_ONCE(p->parked_on);
