@@ -10,6 +10,7 @@
  *	xo_visitor ticked CALLEE NR WANT AGAIN  the same with interrupts of the host, AGAIN and again
  *	xo_visitor until CALLEE NR WANT S       calls for S seconds or until SIGTERM, whatever becomes of them
  *	xo_visitor notsc COMMAND...             runs it so that it may not read the TSC (CR4.TSD)
+ *	xo_visitor idle CALLEE S                a session that made some calls, and makes none for S seconds
  *	xo_visitor visits                       in either: visits of each link, as counted there
  *	xo_visitor records                      in the host: records and their counters
  * clang-format on */
@@ -218,6 +219,18 @@ static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
 		exit(1);
 }
 
+static void idle(const char *callee, int seconds)
+{
+	int fd = session(callee);
+
+	signal(SIGTERM, on_term);
+	warm_up(fd, 39, -1);
+	while (!stop && seconds--)
+		sleep(1);
+	if (!stop)
+		must(fd, 39, -1);
+}
+
 static void visits(void)
 {
 	struct xo_g_link_info l = { .revision = XO_ABI_REVISION };
@@ -278,6 +291,8 @@ int main(int argc, char **argv)
 		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
 	else if (argc > 2 && !strcmp(argv[1], "notsc"))
 		notsc(argv + 2);
+	else if (argc == 4 && !strcmp(argv[1], "idle"))
+		idle(argv[2], atoi(argv[3]));
 	else if (argc == 2 && !strcmp(argv[1], "visits"))
 		visits();
 	else if (argc == 2 && !strcmp(argv[1], "records"))

@@ -9,6 +9,8 @@
  *	xo_visitor_files ticked CALLEE OP WANT AGAIN [STEP]  the same with interrupts of the host, AGAIN
  *	                                           and again
  *	xo_visitor_files waits CALLEE PIPE         a thread blocks in read(), others go on; see waits()
+ *	xo_visitor_files holds CALLEE PIPE         reads it, empty as it is, and tells what ended that
+ *	xo_visitor_files churn S                   in the callee: maps, unmaps, forks, mprotects for S seconds
  *	xo_visitor_files denied NR ERRNO COMMAND...  runs it so that this system call fails, by seccomp
  *
  * OP is a system call's number, and WANT its result; or pread, fstat or open (open, read, close),
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -28,9 +31,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <crossover/abi.h>
 #include <crossover/mark.h>
@@ -397,6 +403,26 @@ static void lock(int fd, int there, int how)
 		DIE("flock %d: result %lld", how, (long long)c.result);
 }
 
+/* poll() of one descriptor. */
+static void asked(int fd, int there, short want)
+{
+	struct pollfd p = { .fd = there, .events = POLLIN };
+	struct xo_g_call c = { .nr = SYS_poll, .args = { 0, 1, 1000000 } };
+	int64_t ret = raw(fd, &c, &p, sizeof(p), &p, sizeof(p));
+
+	if (ret != !!want || (p.revents & POLLIN) != want)
+		DIE("poll: result %lld, events %x", (long long)ret, p.revents);
+}
+
+static void drain(int fd, int there)
+{
+	struct xo_g_call c = { .nr = SYS_read, .args = { there, 0, BYTES } };
+	char got[BYTES];
+
+	if (raw(fd, &c, NULL, 0, got, BYTES) != 1)
+		DIE("read: result %lld", (long long)c.result);
+}
+
 /* Another thread's calls meanwhile. */
 static void others(int fd, struct op *op)
 {
@@ -407,7 +433,7 @@ static void others(int fd, struct op *op)
 /*
  * PIPE is a FIFO in the callee. One thread of the session reads it while it is empty; the other
  * makes calls meanwhile, and ends that by writing; then by a signal, after which it all goes on.
- * The same with a lock that is held.
+ * The same with a lock that is held. And poll() must wait nowhere: it is asked at once.
  */
 static void waits(const char *callee, const char *pipe)
 {
@@ -439,9 +465,77 @@ static void waits(const char *callee, const char *pipe)
 		end(t, 0);
 		interrupt(begin(SYS_flock, a, LOCK_EX, 0));
 		lock(fd, b, LOCK_UN);
+		asked(fd, a, 0);
+		write_pipe(fd, a, "x");
+		asked(fd, a, POLLIN);
+		drain(fd, a);
 		once(fd, &pid);
 	}
 	printf("waits: right\n");
+}
+
+/* A call that is evicted, and waits until the world around it ends. */
+static void holds(const char *callee, const char *pipe)
+{
+	int fd = session(callee), there = remote_open(fd, pipe, O_RDWR);
+	struct op pid = { .run = run_number, .check = check_number, .nr = SYS_getpid };
+	pthread_t t;
+
+	if (there < 0)
+		DIE("open: result %d", there);
+	call(fd, pid.nr, &pid.want);
+	warm_up(fd, &pid);
+	waiter.fd = fd;
+	t = begin(SYS_read, there, 0, BYTES);
+	printf("holds: waiting\n");
+	pthread_join(t, NULL);
+	printf("holds: ended errno=%d result=%lld text='%s'\n", waiter.err,
+	       (long long)waiter.c.result, waiter.got);
+}
+
+/* One round: a page of memory is shared by fork, written on both sides, made read-only and writable
+ * again, and goes; an address is used for one page after the other. */
+static void churn_once(int i)
+{
+	static void *const at = (void *)0x600000000000;
+	char *p = mmap(at, 64 << 12, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	int status = 0;
+	pid_t pid;
+
+	if (p != at)
+		DIE("mmap: %m");
+	for (int k = 0; k < 64; k++) {
+		if (p[k << 12])
+			DIE("new page %d has %d in it", k, p[k << 12]);
+		p[k << 12] = i | 1;
+	}
+	pid = fork();
+	if (!pid) {
+		for (int k = 0; k < 64; k++)
+			p[k << 12] = 0;
+		_exit(0);
+	}
+	if (pid < 0 || mprotect(p, 32 << 12, PROT_READ) ||
+	    mprotect(p, 32 << 12, PROT_READ | PROT_WRITE))
+		DIE("fork, mprotect: %m");
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	for (int k = 0; k < 64; k++)
+		if (p[k << 12] != (char)(i | 1))
+			DIE("page %d is the child's", k);
+	if (status || munmap(p, 64 << 12))
+		DIE("child: status %d", status);
+}
+
+static void churn(int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	int i = 0;
+
+	while (time(NULL) < end)
+		churn_once(i++);
+	printf("churn: %d rounds\n", i);
 }
 
 static void denied(uint32_t nr, uint32_t error, char **command)
@@ -471,6 +565,10 @@ int main(int argc, char **argv)
 		       argc == 7 ? strtoul(argv[6], NULL, 10) : 1, argv[1][0] == 't');
 	else if (argc == 4 && !strcmp(argv[1], "waits"))
 		waits(argv[2], argv[3]);
+	else if (argc == 4 && !strcmp(argv[1], "holds"))
+		holds(argv[2], argv[3]);
+	else if (argc == 3 && !strcmp(argv[1], "churn"))
+		churn(atoi(argv[2]));
 	else if (argc > 4 && !strcmp(argv[1], "denied"))
 		denied(atoi(argv[2]), atoi(argv[3]), argv + 4);
 	else
