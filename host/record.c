@@ -326,8 +326,8 @@ static u32 count(const struct xo_link *link)
 }
 
 /* How long all is as it is after its memory was mapped: a host that touches it all the while (KSM,
- * NUMA balancing) is not to spend more than a twentieth of its time on that. */
-#define REST 20
+ * NUMA balancing) is not to spend more than a fifth of its time on that. */
+#define REST 4
 
 /*
  * After its memory changed nobody enters any more. Whoever asks first has it mapped anew; all its
@@ -338,16 +338,17 @@ static int renew(struct xo_link *link)
 {
 	struct xo_vm *callee = link->vm[XO_CALLEE];
 	struct xo_record *r, *next;
-	u64 begin = ktime_get_ns();
 	enum xo_reason reason;
+	u64 begin;
 
 	if (callee->ram && !READ_ONCE(callee->ram->revoked))
 		return 0;
-	if (begin < callee->ram_rests)
+	if (ktime_get_ns() < callee->ram_rests)
 		return -EXDEV;
 	list_for_each_entry_safe(r, next, &records, node)
 		if (r->callee == callee)
 			end(r);
+	begin = ktime_get_ns();
 	xo_ram_free(callee);
 	reason = xo_ram_get(callee);
 	callee->ram_rests = ktime_get_ns() + REST * (ktime_get_ns() - begin);
@@ -422,8 +423,8 @@ int xo_record_find(struct xo_vm *caller, struct xo_request *request)
 		return -ENOENT;
 	if (request->entry != XO_KGATE_BUILD)
 		return keep_off(link, XO_REASON_GATE_BUILD);
-	/* If the link was made before its kernel was up nobody has looked yet: not at the processors
-	 * either. */
+	/* If the link was made before its kernel was up nobody has looked yet: not at the
+	 * processors either. */
 	reason = xo_vmfunc_qualify(caller);
 	if (reason)
 		return keep_off(link, reason);
