@@ -6,8 +6,9 @@ down
 # with marks that part a visit; nothing else is different
 GUEST_KO=$T/crossover_guest_counted.ko
 ENGINE=visit
+n=${XO_N:-40}
 up
-rows=$(mgr xo sh web -- $T/bench_syscalls parts vmfunc "${XO_N:-40}") || { echo "$rows"; fail "the calls"; }
+rows=$(mgr xo sh web -- $T/bench_syscalls parts vmfunc "$n") || { echo "$rows"; fail "the calls"; }
 echo "$rows"
 row() { echo "$rows" | awk -F '\t' -v kind="kind=$1" -v key="$2=" '$3 == kind { for (i = 4; i <= NF; i++)
 	if (index($i, key) == 1) print substr($i, length(key) + 1) }'; }
@@ -22,7 +23,8 @@ for kind in getppid pread fstat open read close; do
 	expect_eq "loads of CR4: the flush, and the caller's own value, $kind" "$(row $kind cr4_loads)" 3
 	expect_eq "the callee's function was away, all of it, $kind" "$(row $kind callee_away)" "$(row $kind callee)"
 	expect_ne "and it ran, $kind" "$(row $kind callee)" 0
-	expect_eq "exits, $kind" "$(row $kind exits)" 0
+	# only calls without any exit are looked at
+	[ "$(row $kind visits)" -ge $((n / 2)) ] || fail "only $(row $kind visits) of $n $kind had no exit"
 	# the rest is the caller's own kernel: with page table isolation its entry and exit load CR3
 	at_most "loads of CR3 of the caller's own system call, $kind" \
 		$(($(row $kind cr3_loads) - $(row $kind crossing_cr3_loads) - $(row $kind callee_cr3_loads))) 2

@@ -70,6 +70,21 @@ static void reasons_are_complete_and_in_order(void **state)
 	assert_int_equal(xo_reason_by_code(XO_REASON_LINK_SELF)->error, EINVAL);
 }
 
+static void a_reason_is_told_of_its_object(void **state)
+{
+	char text[256], small[8];
+
+	assert_string_equal(xo_reason_text(XO_REASON_LINK_NONE, "a -> b", text, sizeof(text)),
+			    "there is no link a -> b: run: xo ls");
+	/* %s in a name is no conversion, and a sentence without one is told whole */
+	xo_reason_text(XO_REASON_LINK_NONE, "%s%n", text, sizeof(text));
+	assert_string_equal(text, "there is no link %s%n: run: xo ls");
+	assert_string_equal(xo_reason_text(0, "a", text, sizeof(text)), "");
+	memset(small, 'x', sizeof(small));
+	assert_string_equal(xo_reason_text(XO_REASON_LINK_NONE, "a", small, 6), "there");
+	assert_int_equal(small[6], 'x');
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -77,6 +92,7 @@ int main(void)
 		cmocka_unit_test(engines_have_one_name_each),
 		cmocka_unit_test(every_fault_has_words_of_its_own),
 		cmocka_unit_test(reasons_are_complete_and_in_order),
+		cmocka_unit_test(a_reason_is_told_of_its_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
