@@ -14,9 +14,8 @@ expect_eq "calls" $(($(row quiet) + $(row ticked) + $(row caused))) "$n"
 expect_eq "VMFUNCs at most, of those that nothing came into" "$(row quiet_vmfuncs_most)" 4
 [ "$(row quiet_cr3_loads_most)" -le 6 ] || fail "$(row quiet_cr3_loads_most) loads of CR3"
 [ "$(row quiet)" -ge $((n * 9 / 10)) ] || fail "only $(row quiet) of $n calls had no exit at all"
-# What is left went by exit, since the stub was not parked: hypercalls, and the caller that sleeps.
-others=$(echo "$rows" | tr '\t' '\n' | grep '^caused_exit_' | grep -vE '_(7|12|18)=' || true)
-expect_eq "exits of a call that neither a tick, a timer nor exit explains" "$others" ""
+# What is left went by exit, since the stub was not parked: by a hypercall each, and the caller sleeps meanwhile.
+[ "$(row caused_exit_18)" -ge "$(row caused)" ] || fail "exits that neither a tick, a timer nor a call by exit explains"
 [ "$(row caused)" -le $((n / 50)) ] || fail "$(row caused) calls went by exit"
 visits=$(web $T/xo_visitor visits)
 [ "$visits" -ge $((n * 9 / 10)) ] || fail "web's kernel counted $visits visits of $n"
