@@ -44,7 +44,7 @@ function reasons(prefix,    i, s) {
 	split("without any exit|with a tick of the host or a timer of the guest in it|with exits that are neither", words, "|")
 	for (i = 1; i <= 3; i++) {
 		k = kinds[i]
-		if (get(k))
+		if (get(k) > 0)
 			printf "  %9d %s: %.1f instructions, at most %d VMFUNCs, %d loads of CR3; exits: %s\n", get(k), words[i],
 				get(k "_instructions") / get(k), get(k "_vmfuncs_most"), get(k "_cr3_loads_most"), reasons(k "_exit_")
 	}
