@@ -100,7 +100,13 @@ static const struct counter {
 	{ "wakes", "WAKES", offsetof(struct xo_h_record_info, wakes) },
 	{ "kicks", "KICKS", offsetof(struct xo_h_record_info, kicks) },
 	{ "again", "AGAIN", offsetof(struct xo_h_record_info, again) },
+	{ "suspensions", "SUSPENDED", offsetof(struct xo_h_record_info, suspensions) },
+	{ "resumptions", "RESUMED", offsetof(struct xo_h_record_info, resumptions) },
 	{ "evictions", "EVICTIONS", offsetof(struct xo_h_record_info, evictions) },
+	{ "taken_over", NULL, offsetof(struct xo_h_record_info, taken_over) },
+	{ "descheduled", NULL, offsetof(struct xo_h_record_info, descheduled) },
+	{ "injected", NULL, offsetof(struct xo_h_record_info, injected) },
+	{ "unfit", NULL, offsetof(struct xo_h_record_info, unfit) },
 	{ "finished", NULL, offsetof(struct xo_h_record_info, finished) },
 	{ "faults", NULL, offsetof(struct xo_h_record_info, faults) },
 };
@@ -141,7 +147,7 @@ static void evicted_by(struct xo_table *t, json_object *o, const struct xo_h_rec
 
 int xo_stat_records(struct xo *x, json_object *out)
 {
-	static const char *const states[] = { "runs", "parked", "evicted" };
+	static const char *const states[] = { "runs", "parked", "evicted", "suspended" };
 	struct xo_table t = { .align = "lllrrrrrrrrrrrr", .columns = 3 },
 			by = { .align = "llrrl", .columns = 5 };
 	struct xo_h_record_info r = { 0 };
@@ -163,7 +169,7 @@ int xo_stat_records(struct xo *x, json_object *out)
 		xo_json_number(o, "id", r.id);
 		xo_put_text(&t, o, "caller", r.caller);
 		xo_put_text(&t, o, "callee", r.callee);
-		xo_put_text(&t, o, "stub", r.state < 3 ? states[r.state] : "?");
+		xo_put_text(&t, o, "stub", r.state < 4 ? states[r.state] : "?");
 		count(&t, o, &r);
 		evicted_by(&by, o, &r);
 	}
