@@ -31,20 +31,19 @@ web sh -c "insmod $KO/xo_shoot.ko cpu=-1 gap_us=1000
 	(while [ ! -e /tmp/rest ]; do cp $KO/xo_tick.ko /tmp/copy && cmp $KO/xo_tick.ko /tmp/copy || touch /tmp/bad; done) >/dev/null 2>&1 </dev/null &" ||
 	fail "the callee's own load"
 
-# The host: timers, memory that is taken until little is left, given back, moved about.
+# The host: timers; memory is taken until little is left, some of that taken and given back again and again, moved about.
 insmod $KO/xo_tick.ko hz=1000 || fail "xo_tick"
 mkdir -p /tmp/fill && mount -t tmpfs none /tmp/fill || fail "tmpfs"
-rm -f /tmp/done
+rm -f /tmp/done; trap "touch /tmp/done" EXIT
+# But for so many MiB: what programs run from is in memory that could be taken, too, and then all stands still.
+available() { awk -v but="$1" '$1 == "MemAvailable:" { print int($2 / 1024 - but) "MiB" }' /proc/meminfo; }
+fallocate -l "$(available 200)" /tmp/fill/most || fail "fallocate"
 pressure() {
-	local round=0 kb
 	while [ ! -e /tmp/done ]; do
-		kb=$(awk '$1 == "MemAvailable:" { print int($2 * 9 / 10) }' /proc/meminfo)
-		head -c "${kb}k" /dev/zero >/tmp/fill/"$round"
+		fallocate -l "$(available 130)" /tmp/fill/more
 		sleep 1
 		echo 1 >/proc/sys/vm/compact_memory
-		rm -f /tmp/fill/"$round"
-		round=$((round + 1))
-		awk -v r=$round '$1 ~ /^(pgscan_direct|pgscan_kswapd|pgmigrate_success|pgsteal_kswapd)$/ { s = s " " $1 " " $2 } END { print "rounds of pressure", r s }' /proc/vmstat >/tmp/pressure
+		rm -f /tmp/fill/more
 	done
 }
 pressure >/dev/null 2>&1 &
@@ -66,7 +65,7 @@ calls=$(sed -n 's/.* calls=\([0-9]*\).*/\1/p' <<<"$out" | awk '{ n += $1 } END {
 v=$(($(visits) - v0)) s=$(($(shot) - s0)) t=$(($(ticks) - t0))
 m=$(($(awk '$1 == "pgmigrate_success" { print $2 }' /proc/vmstat) - m0))
 echo "torture: $((each * 8)) numbers, $calls calls, $v visits, $(count guest_instructions) instructions in guests of $(count instructions), $(count exits) exits, $(count vmfuncs) VMFUNCs"
-echo "torture: $seconds emulated seconds, $t ticks, $s shootdowns ($shots), pages of the host that moved $m; $(cat /tmp/pressure)"
+echo "torture: $seconds emulated seconds, $t ticks, $s shootdowns ($shots), pages of the host that moved $m, $(awk '$1 ~ /^(pgscan_direct|pgscan_kswapd|compact_success)$/ { print $1, $2 }' /proc/vmstat | xargs)"
 web sh -c 'touch /tmp/rest; [ ! -e /tmp/bad ]' || fail "a file of the callee's own load was wrong"
 expect_eq "pages that were wrong" "$(awk '{ print $4 }' <<<"$shots")" 0
 [ "$(count guest_instructions)" -ge "$guest" ] || fail "only $(count guest_instructions) instructions in guests, $guest wanted"

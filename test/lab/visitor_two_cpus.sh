@@ -33,7 +33,8 @@ torture() {
 	expect_eq "$name: pages that were wrong" "$(awk '{ print $4 }' <<<"$told")" 0
 	[ $v0 -ge $((calls / $5)) ] || fail "$name: of $calls calls only $v0 were visits"
 	[ $s0 -ge $((calls / 50)) ] || fail "$name: only $s0 shootdowns"
-	[ "$kicks" -ge $((n / 200)) ] || fail "$name: visitors were sent home only $kicks times"
+	# (On one host CPU the visitor is never inside when its server CPU's thread runs.)
+	[ $((kicks + evictions)) -ge $((n / 100)) ] || fail "$name: visitors were sent home only $kicks times, evicted $evictions"
 	for k in longest_ticks longest_instructions; do
 		[ "$(number $k <<<"$out")" -le "$LATE" ] || fail "$name: a call was late: $k $(number $k <<<"$out"), at most $LATE"
 	done
