@@ -9,7 +9,7 @@ snooze() { sleep "0.$((RANDOM % 3))$((RANDOM % 10))"; }
 pinned() { echo 1 >/proc/sys/vm/stat_refresh; awk '/^nr_foll_pin_acquired/ { n += $2 } /^nr_foll_pin_released/ { n -= $2 } END { print n }' /proc/vmstat; }
 all_up() {
 	host_up; guest_up mgr; guest_up web
-	linked || xo link mgr web --engine vmfunc --kernel >/dev/null || fail "xo link --kernel"
+	engine visit
 	policy "$open_policy"
 }
 # callers begin and end: two processes that make calls, whatever becomes of them
