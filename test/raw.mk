@@ -31,6 +31,14 @@ $(QMP): test/lab/src/xo_qmp.c test/raw.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -static -o $@ $<
 
+# xo_touch: what a host does to a VM's memory.
+TOUCH := $(B)/test/xo_touch
+PAYLOAD_TEST += $(TOUCH)
+
+$(TOUCH): test/lab/src/xo_touch.c test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -o $@ $<
+
 # xo_visitor_files: those with memory and descriptors.
 VISITOR_FILES := $(B)/test/xo_visitor_files
 PAYLOAD_TEST += $(VISITOR_FILES)

@@ -489,8 +489,10 @@ static void holds(const char *callee, const char *pipe)
 	t = begin(SYS_read, there, 0, BYTES);
 	printf("holds: waiting\n");
 	pthread_join(t, NULL);
-	printf("holds: ended errno=%d result=%lld text='%s'\n", waiter.err,
-	       (long long)waiter.c.result, waiter.got);
+	/* Behind its bytes are others, of an older call in the slot. */
+	printf("holds: ended errno=%d result=%lld text='%.*s'\n", waiter.err,
+	       (long long)waiter.c.result, waiter.c.result > 0 ? (int)waiter.c.result : 0,
+	       waiter.got);
 }
 
 /* One round: a page of memory is shared by fork, written on both sides, made read-only and writable
