@@ -42,6 +42,11 @@ ring3:	push	XA_USER_SS
 	mov	rax, [rax]
 	iretq
 
+	/* Where home text of a gate leads to: "landed" */
+	.globl	xa_landing
+xa_landing:
+	ud2
+
 	/* On a stack of its own: vector, error, RIP, CS, RFLAGS, RSP, SS */
 caught:
 	mov	[rip + xa_out], rax

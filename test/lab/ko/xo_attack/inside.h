@@ -15,4 +15,11 @@ extern struct desc_ptr xa_idtr;
 /* state.c */
 void xa_read_state(struct xa_kernel *state);
 
+/* kgate.c */
+long xa_visit_arm(struct xa_visit *arg);
+long xa_visit_result(struct xa_visit *arg);
+long xa_visit_now(struct xa_visit *arg);
+long xa_vmcall(struct xa_vmcall *arg);
+void xa_visit_exit(void);
+
 #endif

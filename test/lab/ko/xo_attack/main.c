@@ -232,6 +232,26 @@ static long run_any(void *arg)
 	return run(arg);
 }
 
+static long arm_any(void *arg)
+{
+	return xa_visit_arm(arg);
+}
+
+static long result_any(void *arg)
+{
+	return xa_visit_result(arg);
+}
+
+static long now_any(void *arg)
+{
+	return xa_visit_now(arg);
+}
+
+static long vmcall_any(void *arg)
+{
+	return xa_vmcall(arg);
+}
+
 static long state_any(void *arg)
 {
 	xa_read_state(arg);
@@ -240,6 +260,8 @@ static long state_any(void *arg)
 
 static long locked_ioctl(unsigned int cmd, unsigned long arg)
 {
+	static struct xa_visit xa_visit;
+	struct xa_vmcall xa_vmcall;
 	static struct xa_run xa_run;
 	struct xa_kernel xa_kernel;
 	struct xa_leaf xa_leaf;
@@ -254,6 +276,14 @@ static long locked_ioctl(unsigned int cmd, unsigned long arg)
 		return copy_from_user(&value, (void __user *)arg, 8) ? -EFAULT : move_idt(value);
 	case XA_KERNEL:
 		return in_and_out((void __user *)arg, &xa_kernel, sizeof(xa_kernel), state_any);
+	case XA_VISIT_ARM:
+		return in_and_out((void __user *)arg, &xa_visit, sizeof(xa_visit), arm_any);
+	case XA_VISIT_RESULT:
+		return in_and_out((void __user *)arg, &xa_visit, sizeof(xa_visit), result_any);
+	case XA_VISIT_NOW:
+		return in_and_out((void __user *)arg, &xa_visit, sizeof(xa_visit), now_any);
+	case XA_VMCALL:
+		return in_and_out((void __user *)arg, &xa_vmcall, sizeof(xa_vmcall), vmcall_any);
 	case XA_TS:
 		return copy_from_user(&value, (void __user *)arg, 4) ? -EFAULT
 								     : task_switched(value);
@@ -296,6 +326,7 @@ static int __init attack_init(void)
 
 static void __exit attack_exit(void)
 {
+	xa_visit_exit();
 	misc_deregister(&device);
 }
 

@@ -68,7 +68,38 @@ struct xa_run {
 struct xa_kernel {
 	__u64 v[XA_KERNEL_WORDS];
 };
-#define XA_KERNEL _IOR('a', 5, struct xa_kernel)
+#define XA_KERNEL	   _IOR('a', 5, struct xa_kernel)
+
+/*
+ * The kernel worlds' gate: the next visit is not made, but this tried in its place, in ring 0 with
+ * the gate's page tables: VMFUNC 3 right before byte `at` of gate text. Then the call goes by exit.
+ */
+#define XA_VISIT_ARGUMENTS 1  /* RDI, RSI as for a visit */
+#define XA_VISIT_STEP	   2  /* run.flags by POPFQ right before VMFUNC: TF counts from there */
+#define XA_VISIT_IDT	   4  /* IDTR leads into the EPTP list */
+#define XA_VISIT_GDT	   8  /* GDTR */
+#define XA_VISIT_ROOT	   16 /* CR3 is `page` of the region */
+#define XA_VISIT_FORGED	   32 /* slot, seq in the save page */
+
+struct xa_visit {
+	struct xa_run run; /* in: r, flags; out: r, flags, rip, vector */
+	__u32 at;
+	__u32 how;
+	__u32 page;
+	__u32 cr0, cr4; /* these bits are inverted */
+	__u32 cr3_bits;
+	__u64 slot, seq;
+	__u32 done;   /* out: it was tried */
+	__u32 landed; /* out: it came home by home text */
+};
+#define XA_VISIT_ARM	_IOW('a', 6, struct xa_visit)
+#define XA_VISIT_RESULT _IOR('a', 7, struct xa_visit)
+#define XA_VISIT_NOW	_IOWR('a', 8, struct xa_visit)
+
+struct xa_vmcall {
+	__u64 rax, rbx;
+};
+#define XA_VMCALL _IOWR('a', 9, struct xa_vmcall)
 
 #endif
 #endif

@@ -19,7 +19,6 @@
 #define MXCSR_OWN 0x9fc0
 #define XSAVE_ALL 0xe7 /* as the program in the caller has it */
 
-extern u64 xd_cr4;
 struct desc_ptr xd_kernel_gdt, xd_kernel_idt, xd_own_gdt;
 static u64 own_gdt[PAGE_SIZE / 8] __aligned(PAGE_SIZE);
 static u8 own_tss[PAGE_SIZE] __aligned(PAGE_SIZE);

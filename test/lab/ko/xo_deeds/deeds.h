@@ -34,7 +34,7 @@ void xd_leave_prepare(const struct pt_regs *regs);
 bool xd_in_window(u64 rip);
 
 /* leave.S */
-extern u64 xd_regs[16], xd_flags, xd_target, xd_gs, xd_leave_gs;
+extern u64 xd_cr4, xd_regs[16], xd_flags, xd_target, xd_gs, xd_leave_gs;
 extern u64 xd_home_rsp, xd_home_rbx, xd_home_rdx, xd_recovered, xd_old_df;
 extern u32 xd_df_expected;
 void xd_leave(void);

@@ -15,7 +15,7 @@
 #include <asm/traps.h>
 #include "deeds.h"
 
-u64 xd_seen[XD_SEENS];
+u64 xd_seen[XD_SEENS] = { [XD_SEEN_CR0] = U32_MAX };
 u64 xd_record, xd_slot, xd_seq;
 
 bool xd_away(void)
@@ -79,8 +79,8 @@ static void note_registers(const struct pt_regs *regs)
 		return;
 	for (i = XD_SEEN_LEAKS; i <= XD_SEEN_USER_GS; i++)
 		xd_seen[i] |= now[i];
-	xd_seen[XD_SEEN_CR0] = now[XD_SEEN_CR0];
-	xd_seen[XD_SEEN_CR4] = now[XD_SEEN_CR4];
+	xd_seen[XD_SEEN_CR0] &= now[XD_SEEN_CR0];
+	xd_seen[XD_SEEN_CR4] |= now[XD_SEEN_CR4] ^ xd_cr4;
 	xd_seen[XD_SEEN_FLAGS] = regs->flags;
 }
 

@@ -22,7 +22,6 @@
 #define XO_RET (XO_KGATE_BASE + XO_KGATE_RT + XO_L_krt_ret)
 #define JUNK   0x5a5a5a5a5a5a0000ULL
 
-extern u64 xd_cr4;
 static u32 plan_deed, plan_arg;
 static u8 *own_text, *own_list, *own_vcpu;
 static u64 *shown; /* of all stubs */

@@ -60,8 +60,8 @@ enum xd_seen {
 	XD_SEEN_CR2,
 	XD_SEEN_FS,
 	XD_SEEN_USER_GS,
-	XD_SEEN_CR0,
-	XD_SEEN_CR4,
+	XD_SEEN_CR0, /* bits that it had in every visit */
+	XD_SEEN_CR4, /* bits that were not always as the kernel has them */
 	XD_SEEN_FLAGS,
 	XD_SEEN_LEFT,	   /* how often it left by a deed while away */
 	XD_SEEN_RECOVERED, /* and found its way back */

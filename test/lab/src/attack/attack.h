@@ -222,5 +222,7 @@ int attack_cr3(int argc, char **argv);
 int attack_foreign(int argc, char **argv);
 int attack_serve(int argc, char **argv);
 int attack_visits(int argc, char **argv);
+int attack_kgate(int argc, char **argv);
+int attack_kgate_unlinked(int argc, char **argv);
 #endif
 #endif

@@ -27,6 +27,8 @@ static const struct {
 	{ "foreign", attack_foreign },
 	{ "serve", attack_serve },
 	{ "visits", attack_visits },
+	{ "kgate", attack_kgate },
+	{ "kgate-unlinked", attack_kgate_unlinked },
 };
 
 int main(int argc, char **argv)

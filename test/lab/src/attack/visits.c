@@ -23,8 +23,7 @@
 #include <crossover/abi.h>
 #include <crossover/kgate.h>
 #include "kgate_blob.h"
-#include "ring0.h"
-#include "xo_deeds.h"
+#include "visits.h"
 
 #define TRIES	  100
 #define WRONG_MAX 4 /* then it ends: the rest would be as wrong */
@@ -82,7 +81,7 @@ static void compare_program(uint64_t gs)
 }
 
 /* 0 or the negative errno of the call; *result as the callee says. */
-static long call(uint64_t argument, uint64_t *result)
+long visits_call(uint64_t argument, uint64_t *result)
 {
 	struct xo_g_call c = { .op = XO_OP_SYSCALL, .nr = XD_NR, .args = { argument } };
 	uint64_t fs;
@@ -126,7 +125,7 @@ static bool plain(void)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		if (call(XD(XD_PLAIN, 0), &result))
+		if (visits_call(XD(XD_PLAIN, 0), &result))
 			return false;
 		if ((result & 0xff) == (XD_BEFORE | XD_AFTER))
 			return true;
@@ -135,16 +134,16 @@ static bool plain(void)
 	return false;
 }
 
-static uint64_t seen(enum xd_seen what)
+uint64_t visits_seen(enum xd_seen what)
 {
 	uint64_t result;
 
-	if (call(XD(XD_SEEN, what), &result))
+	if (visits_call(XD(XD_SEEN, what), &result))
 		die("the callee does not tell what it saw");
 	return XD_VALUE(result);
 }
 
-static bool unharmed(void)
+bool visits_unharmed(void)
 {
 	static unsigned int wrong;
 	bool ok = !differences & same_state() & plain();
@@ -167,7 +166,7 @@ static bool away_once(uint64_t argument, enum end end, uint64_t *value)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		long err = call(argument, &result);
+		long err = visits_call(argument, &result);
 
 		if (err) {
 			printf("  the call failed: %s\n", strerror(-err));
@@ -191,7 +190,7 @@ static bool away_once(uint64_t argument, enum end end, uint64_t *value)
 static uint64_t deed(const char *name, enum xd_deed what, uint32_t arg, enum end end)
 {
 	uint64_t value = 0;
-	bool done = away_once(XD(what, arg), end, &value), well = unharmed();
+	bool done = away_once(XD(what, arg), end, &value), well = visits_unharmed();
 
 	check(done && well, "%s (%#x): %s, and nothing is left of it", name, arg,
 	      end == STAYS ? "done away" : "evicted, and done in the callee");
@@ -260,8 +259,8 @@ static void hypercalls(void)
 	size_t i;
 	uint64_t v;
 
-	call(XD(XD_LINK_LOW, link_id), &v);
-	call(XD(XD_LINK_HIGH, link_id >> 32), &v);
+	visits_call(XD(XD_LINK_LOW, link_id), &v);
+	visits_call(XD(XD_LINK_HIGH, link_id >> 32), &v);
 	for (i = 0; i < COUNT(hc); i++) {
 		v = deed("VMCALL", XD_VMCALL, hc[i].op | hc[i].arg << 8, EVICTED);
 		check(v == hc[i].answer, "hypercall %u: answered to the callee: %lu", hc[i].op, v);
@@ -293,17 +292,17 @@ static void others(void)
 /* Once; the sum of those that were done is the callee's to tell. */
 static bool left_once(uint64_t argument)
 {
-	uint64_t was = seen(XD_SEEN_LEFT), result;
+	uint64_t was = visits_seen(XD_SEEN_LEFT), result;
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		long err = call(argument, &result);
+		long err = visits_call(argument, &result);
 
 		if (err) {
 			printf("  the call failed: %s\n", strerror(-err));
 			return false;
 		}
-		if (seen(XD_SEEN_LEFT) > was)
+		if (visits_seen(XD_SEEN_LEFT) > was)
 			return true;
 		usleep(3000);
 	}
@@ -322,24 +321,24 @@ static void leaves(void)
 	for (i = 0; i < XD_LEAVES; i++) {
 		bool left = left_once(XD(XD_LEAVE, i));
 
-		check(unharmed() && left, "left with %s: nothing is left of it", name[i]);
+		check(visits_unharmed() && left, "left with %s: nothing is left of it", name[i]);
 	}
 }
 
 static void window_bytes(const char *what, uint32_t from, uint32_t end, uint32_t step)
 {
-	uint64_t tries = 0, missed = 0, harmed = 0, recovered = seen(XD_SEEN_RECOVERED);
+	uint64_t tries = 0, missed = 0, harmed = 0, recovered = visits_seen(XD_SEEN_RECOVERED);
 	uint32_t k, v;
 
 	for (k = from; k < end; k += step)
 		for (v = 0; v < 5; v++) {
 			tries++;
 			missed += !left_once(XD(XD_WINDOW, v << 16 | k));
-			if (!unharmed() && harmed++ < 5)
+			if (!visits_unharmed() && harmed++ < 5)
 				printf("  %s, byte %#x, variation %u\n", what, k, v);
 		}
 	printf("%s: tries %lu, not done %lu, came back in the callee %lu\n", what, tries, missed,
-	       seen(XD_SEEN_RECOVERED) - recovered);
+	       visits_seen(XD_SEEN_RECOVERED) - recovered);
 	check(!missed && !harmed, "%s entered at every %u. byte: harm done %lu", what, step,
 	      harmed);
 }
@@ -370,7 +369,7 @@ static void never(void)
 	sigaction(SIGALRM, &sa, NULL);
 	setitimer(ITIMER_REAL, &it, NULL);
 	t = now();
-	err = call(XD(XD_SPIN, 5000), &result);
+	err = visits_call(XD(XD_SPIN, 5000), &result);
 	t = now() - t;
 	check(err == -EINTR && t < 4,
 	      "a callee that spins with interrupts off: error %ld after %.1f s", -err, t);
@@ -385,7 +384,7 @@ static void ring3(void)
 	int i;
 
 	for (i = 0; i < TRIES && !err; i++) {
-		err = call(XD(XD_RING3, 0), &result);
+		err = visits_call(XD(XD_RING3, 0), &result);
 		usleep(3000);
 	}
 	check(err == -EHOSTDOWN, "a visitor that went to ring 3: error %ld, try %d", -err, i);
@@ -395,8 +394,9 @@ static void ring3(void)
 
 static void tell_seen(void)
 {
-	uint64_t leaks = seen(XD_SEEN_LEAKS), cr2 = seen(XD_SEEN_CR2), fs = seen(XD_SEEN_FS),
-		 gs = seen(XD_SEEN_USER_GS), cr0 = seen(XD_SEEN_CR0);
+	uint64_t leaks = visits_seen(XD_SEEN_LEAKS), cr2 = visits_seen(XD_SEEN_CR2),
+		 fs = visits_seen(XD_SEEN_FS), gs = visits_seen(XD_SEEN_USER_GS),
+		 cr0 = visits_seen(XD_SEEN_CR0);
 
 	check(!leaks && !cr2 && !fs && !gs,
 	      "what the callee saw of general registers %#lx, CR2 %#lx, FS base %#lx, user's GS "
@@ -406,17 +406,23 @@ static void tell_seen(void)
 	check((cr0 & (1 << 3 | 1 << 16)) == (1 << 3 | 1 << 16), "CR0 in the visit: %#lx", cr0);
 }
 
-int attack_visits(int argc, char **argv)
+int visits_open(void)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	uint32_t step = argc > 2 ? atoi(argv[2]) : 1;
-
 	device = ring0_open();
 	open_session();
 	asm volatile("wrgsbase %0" : : "r"(USER_GS));
 	if (ioctl(device, XA_KERNEL, &before))
 		die("XA_KERNEL: %s", strerror(errno));
 	check(plain(), "a visit before all");
+	return device;
+}
+
+int attack_visits(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+	uint32_t step = argc > 2 ? atoi(argv[2]) : 1;
+
+	visits_open();
 	if (!strcmp(what, "deeds")) {
 		registers();
 		machine_registers();
