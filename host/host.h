@@ -145,7 +145,7 @@ struct xo_vm {
 
 	struct xo_kgate *kgate; /* kernel worlds on `vmfunc`, and as callee its memory; visitor.h */
 	struct xo_ram *ram;
-	u64 ram_rests; /* xo_mutex: it is not mapped anew before, on ktime_get_ns()'s clock */
+	u64 ram_rests;	/* xo_mutex: it is not mapped anew before, on ktime_get_ns()'s clock */
 	s64 tsc_offset; /* its vCPUs' clocks are to be that far at least, if tsc_wanted; visitor.h
 			 */
 	bool tsc_wanted;
