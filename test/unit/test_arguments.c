@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 // Wrong words must never be taken for right ones: exit status 2 and a sentence, nothing done.
 // link: xo/main.c xo/common.c xo/json.c xo/enrol.c xo/unenrol.c xo/link.c xo/unlink.c xo/ls.c
-// link: xo/count.c xo/count_print.c xo/stat.c xo/doctor.c xo/doctor_vmfunc.c xo/btf.c xo/ping.c
+// link: xo/count.c xo/count_print.c xo/exit_name.c xo/stat.c xo/stat_visits.c xo/doctor.c
+// link: xo/doctor_vmfunc.c xo/btf.c xo/ping.c
 // link: xo/serve.c xo/master.c xo/session.c xo/config.c xo/doctor_policy.c
 // link: xo/account.c xo/policy.c xo/policy_parse.c xo/calls.c xo/log.c
 // link: lib/handle.c lib/host.c lib/guest.c lib/names.c lib/reasons.c
