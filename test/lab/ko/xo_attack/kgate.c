@@ -59,6 +59,19 @@ static u64 root_in(u32 n)
 	return gate_cr3 + ((s64)n - XO_KREGION_CPU(0)) * (s64)PAGE_SIZE;
 }
 
+/* Between two bytes of gate text may be an x87 instruction; the registers are the program's. */
+static u8 fpu[PAGE_SIZE] __aligned(64);
+
+static void save_fpu(void)
+{
+	asm volatile("xsave64 %0" : "+m"(fpu) : "a"(~0), "d"(~0) : "memory");
+}
+
+static void restore_fpu(void)
+{
+	asm volatile("xrstor64 %0" : : "m"(fpu), "a"(~0), "d"(~0) : "memory");
+}
+
 static void write_cr0_raw(u64 value)
 {
 	asm volatile("mov %0, %%cr0" : : "r"(value) : "memory");
@@ -81,6 +94,7 @@ static void run(u64 slot, u64 seq)
 	native_store_gdt(&gdtr);
 	put_vmfunc();
 	fill_save(slot, seq);
+	save_fpu();
 	stack[HERE] = try.run.flags;
 	if (try.how & XA_VISIT_STEP) {
 		try.run.flags = X86_EFLAGS_FIXED;
@@ -97,6 +111,7 @@ static void run(u64 slot, u64 seq)
 	xa_go(&try.run, cr3);
 	write_cr0_raw(cr0);
 	write_cr4_raw(cr4);
+	restore_fpu();
 	native_load_gdt(&gdtr);
 	xa_idtr = idtr;
 	store_idt((void *)(save + XO_KSAVE_IDT));
