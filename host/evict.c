@@ -51,7 +51,7 @@ static void save(struct xo_visitor *v, const struct xo_away *a)
 	/* With TF an entry would want the pending trap too, which is dropped: it comes one
 	 * instruction later. */
 	v->shadow = v->rflags & X86_EFLAGS_TF ? 0 : a->shadow & SHADOW;
-	v->reason = min_t(u32, a->reason, XO_VISITOR_REASONS - 1);
+	v->reason = min_t(u32, a->reason, XO_EXIT_REASONS - 1);
 	v->vcpu_idx = a->vcpu->vcpu_idx;
 }
 
@@ -274,13 +274,12 @@ void xo_suspended_enters(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu,
 			 const struct xo_record *bound)
 {
 	struct xo_record *r;
-	u64 *counter = NULL;
+	u64 *counter;
 
 	raw_spin_lock(&xo_record_lock);
 	r = cpu->suspended;
-	if (r)
-		counter = obstacle(r, cpu, vcpu, bound);
-	if (r && counter)
+	counter = r ? obstacle(r, cpu, vcpu, bound) : NULL;
+	if (counter)
 		xo_suspended_evict(r, counter);
 	if (r && !counter) {
 		cpu->suspends = false;
@@ -290,7 +289,7 @@ void xo_suspended_enters(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu,
 	}
 	raw_spin_unlock(&xo_record_lock);
 	/* KVM does not look any more whether it should run somebody else: by an interrupt. */
-	if (r && counter)
+	if (counter)
 		irq_work_queue(&r->fetch);
 }
 

@@ -83,8 +83,7 @@ enum xo_record_state {
 	XO_SUSPENDED, /* they wait for the caller's next entry, or for who needs a CPU before */
 };
 
-#define XO_VISITOR_HERE	   15 /* evict.c */
-#define XO_VISITOR_REASONS 80
+#define XO_VISITOR_HERE 15 /* evict.c */
 
 /* What moves with a visitor; and what it has here besides. */
 struct xo_visitor {
@@ -125,7 +124,7 @@ struct xo_record {
 		u64 parks, wakes, kicks, evictions, again, finished, refused, faults;
 		/* and how those ended that were not resumed */
 		u64 suspensions, resumptions, taken_over, descheduled, injected, unfit;
-		u64 evicted_by[XO_VISITOR_REASONS];
+		u64 evicted_by[XO_EXIT_REASONS];
 	} stat;
 };
 

@@ -33,6 +33,7 @@
 #define XO_WORLDS_PER_VM  256	 /* quota: worlds registered by one VM */
 #define XO_VMS_MAX	  64	 /* quota: enrolled VMs */
 #define XO_REASONS_MAX	  64	 /* codes of errors.def are below */
+#define XO_EXIT_REASONS	  80	 /* of VM exits, told apart; higher ones count as the last */
 
 typedef __u64 xo_wid_t; /* never 0, never reused while the host is up */
 
@@ -519,13 +520,13 @@ struct xo_h_record_info {
 	__u64 finished;	 /* exits when the result stood */
 	__u64 faults;
 	__u64 refused;
-	__u64 evicted_by[80]; /* by exit reason */
-	__u64 suspensions;    /* events of the host at which a visitor stayed where it was, */
-	__u64 resumptions;    /* and went on at its caller's next entry; or it was evicted, as */
-	__u64 taken_over;     /* the server CPU woke before, */
-	__u64 descheduled;    /* the caller's thread left its processor, or KVM_RUN, */
-	__u64 injected;	      /* something was to be injected into the caller, or */
-	__u64 unfit;	      /* the record ended, or the caller was not as it was bound */
+	__u64 evicted_by[XO_EXIT_REASONS]; /* by exit reason */
+	__u64 suspensions; /* events of the host at which a visitor stayed where it was, */
+	__u64 resumptions; /* and went on at its caller's next entry; or it was evicted, as */
+	__u64 taken_over;  /* the server CPU woke before, */
+	__u64 descheduled; /* the caller's thread left its processor, or KVM_RUN, */
+	__u64 injected;	   /* something was to be injected into the caller, or */
+	__u64 unfit;	   /* the record ended, or the caller was not as it was bound */
 };
 #define XO_H_RECORD_INFO _IOWR(XO_IOC, 0x0b, struct xo_h_record_info)
 
