@@ -104,26 +104,23 @@ bool xo_keeps_secrets(struct finding *f)
 }
 
 /* Links with --kernel: the module knows what kept the last call from being a visit. */
-static void judge_links(void (*tell)(void *to, const char *name, bool ok, const char *found,
+static void judge_links(struct xo *x,
+			void (*tell)(void *to, const char *name, bool ok, const char *found,
 				     const char *remedy),
 			void *to)
 {
 	char name[2 * XO_NAME_MAX + 20], text[512];
 	struct xo_h_link_info l = { 0 };
-	struct xo *x = xo_new();
 
-	if (x && !xo_open(x, XO_SIDE_HOST, NULL)) {
-		while (xo_next_link(x, &l) > 0) {
-			if (!l.kernel)
-				continue;
-			snprintf(name, sizeof(name), "%s -> %s", l.caller, l.callee);
-			xo_reason_text(l.by_exit, name, text, sizeof(text));
-			strcat(name, " by visits");
-			tell(to, name, !l.by_exit,
-			     l.by_exit ? text : "nothing is known to be in the way", NULL);
-		}
+	while (xo_next_link(x, &l) > 0) {
+		if (!l.kernel)
+			continue;
+		snprintf(name, sizeof(name), "%s -> %s", l.caller, l.callee);
+		xo_reason_text(l.by_exit, name, text, sizeof(text));
+		strcat(name, " by visits");
+		tell(to, name, !l.by_exit, l.by_exit ? text : "nothing is known to be in the way",
+		     NULL);
 	}
-	xo_free(x);
 }
 
 void xo_judge_vms(void (*tell)(void *to, const char *name, bool ok, const char *found,
@@ -141,8 +138,8 @@ void xo_judge_vms(void (*tell)(void *to, const char *name, bool ok, const char *
 			snprintf(name, sizeof(name), "%s over vmfunc", vm.name);
 			tell(to, name, ok, ok ? "may call" : xo_error(x), NULL);
 		}
+		judge_links(list, tell, to);
 	}
 	xo_free(x);
 	xo_free(list);
-	judge_links(tell, to);
 }
