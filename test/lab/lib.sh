@@ -55,6 +55,8 @@ rows() {
 		t && (word == "" || $c == word) { n++ }
 		END { print n + 0 }'
 }
+# visits VM: system calls that were visits, made there or taken, as its module counts them over all its links
+visits() { vm "$1" $T/xo_visitor visits | awk '{ n += $1 } END { print n + 0 }'; }
 # number KEY of the link mgr->web as `xo stat` tells it
 link_stat() { cell "xo stat" "${1^^}" mgr web; }
 # number of the link mgr -> web

@@ -13,7 +13,7 @@ mgr $T/xo_visitor calls web 110 "$n" "$ppid" || fail "$n calls"
 for _ in $(seq 100); do web test -e /tmp/churned && break; sleep 0.5; done
 [ "$(web cat /tmp/churned)" -gt 0 ] || fail "the callee did not churn: $(web cat /tmp/churn.out)"
 churned 100 "$n"
-[ "$(visits)" -gt $((n / 2)) ] || fail "only $(visits) visits"
+[ "$(visits web)" -gt $((n / 2)) ] || fail "only $(visits web) visits"
 web rmmod xo_churn || fail "rmmod xo_churn"
 down
 echo "model: $(model)"

@@ -16,7 +16,7 @@ run() {
 	web insmod \$KO/xo_churn.ko hz=200 || fail xo_churn
 	mgr \$T/xo_visitor calls web 110 1500 \$ppid || fail calls
 	churned 20 1500
-	[ \$(visits) -gt 700 ] || fail "only \$(visits) visits"
+	[ \$(visits web) -gt 700 ] || fail "only \$(visits web) visits"
 	echo through
 	S
 	) || rc=$?

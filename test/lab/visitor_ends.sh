@@ -16,10 +16,9 @@ all_up() {
 calling() {
 	mgr sh -c "rm -f /tmp/until.*; for i in 1 2; do
 		setsid sh -c \"$T/xo_visitor until web 39 -1 600 >/tmp/until.\$i 2>&1; echo status \\\$? >>/tmp/until.\$i\" </dev/null >/dev/null 2>&1 & done"
-	for _ in $(seq 100); do [ "$(visits)" -gt "${1:-0}" ] && return; sleep 0.1; done
+	for _ in $(seq 100); do [ "$(visits mgr)" -gt "${1:-0}" ] && return; sleep 0.1; done
 	fail_at "no visits"
 }
-visits() { mgr $T/xo_visitor visits | awk '{ n += $1 } END { print n + 0 }'; }
 ended() {
 	local out
 	out=$(mgr sh -c 'pkill -TERM -x xo_visitor; for i in $(seq 300); do pgrep -x xo_visitor >/dev/null || break; sleep 0.1; done
@@ -41,10 +40,10 @@ for _ in $(seq "$n"); do snooze; web sh -c 'pkill -9 -P "$(cat /run/crossover-se
 ended "$n kills of stubs"
 
 for i in $(seq "$n"); do
-	calling "$(visits)"; snooze
+	calling "$(visits mgr)"; snooze
 	mgr sh -c 'pkill -9 -x xo_visitor; true'
 done
-calling "$(visits)"; ended "$n kills of callers"
+calling "$(visits mgr)"; ended "$n kills of callers"
 
 calling
 for i in $(seq "$n"); do
@@ -79,7 +78,7 @@ done
 for i in $(seq "$vms"); do
 	for v in web mgr; do
 		for how in reset kill; do
-			calling "$(visits)"; snooze
+			calling "$(visits mgr)"; snooze
 			xo vm $how $v || fail "$how $v"
 			[ $how = reset ] || { for _ in $(seq 20); do xo vm start $v 2>/dev/null && break; sleep 0.5; done; }
 			xo vm wait $v --timeout 200 || fail "$v does not come back"

@@ -22,7 +22,7 @@ at_most "loads of CR3" "$(row best cr3_loads)" 6
 # Each visit is 4 VMFUNCs; what an exit sent home is retried or evicted.
 [ "$(row all vmfuncs)" -ge $((n * 4 * 9 / 10)) ] || fail "fewer than 9 of 10 calls were visits"
 # The callee counts its visitors itself.
-visits=$(web $T/xo_visitor visits)
+visits=$(visits web)
 [ "$visits" -ge $((n * 9 / 10)) ] || fail "the callee counted $visits visits of $n"
 others=$(echo "$rows" | awk '$1 == "all" { for (i = 2; i <= NF; i++) if ($i ~ /^exit_/ && $i !~ /^exit_(1|7|18|32|52)=/) print $i }')
 expect_eq "exits that no tick, timer or call over exit explains" "$others" ""

@@ -17,7 +17,7 @@ expect_eq "VMFUNCs at most, of those that nothing came into" "$(row quiet_vmfunc
 # What is left went by exit, since the stub was not parked: by a hypercall each, and the caller sleeps meanwhile.
 [ "$(row caused_exit_18)" -ge "$(row caused)" ] || fail "exits that neither a tick, a timer nor a call by exit explains"
 [ "$(row caused)" -le $((n / 50)) ] || fail "$(row caused) calls went by exit"
-visits=$(web $T/xo_visitor visits)
+visits=$(visits web)
 [ "$visits" -ge $((n * 9 / 10)) ] || fail "web's kernel counted $visits visits of $n"
 echo "web's kernel counted $visits visits"
 down

@@ -3,7 +3,6 @@
 # same exits by reason as without; and once the module is gone its hooks are, too, and VMFUNC is dead.
 . /opt/crossover/test/lab/visitor.inc
 . /opt/crossover/test/lab/i6.inc
-visits() { web $T/xo_visitor visits; }
 down; exits >/dev/null
 without=$(exits)
 before=$(hooks)
@@ -11,11 +10,11 @@ up
 [ -n "$(hooks)" ] || fail "no hook is shown while the module works: this test cannot see them"
 ppid=$(web cat /run/crossover-serve.pid)
 mgr sh -c "setsid $T/xo_visitor until web 110 $ppid 600 >/tmp/until 2>&1 </dev/null & echo \$! >/tmp/until.pid"
-for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$(visits)" -ge 100 ] && break; sleep 0.5; done
+for _ in 1 2 3 4 5 6 7 8 9 10; do [ "$(visits web)" -ge 100 ] && break; sleep 0.5; done
 dead plain; dead web
-v0=$(visits)
+v0=$(visits web)
 with=$(exits)
-v1=$(visits)
+v1=$(visits web)
 mgr sh -c 'kill $(cat /tmp/until.pid); for i in 1 2 3 4 5 6 7 8 9 10; do grep -q ^until /tmp/until && break; sleep 0.3; done'
 until=$(mgr cat /tmp/until)
 echo "$until; $((v1 - v0)) visits beside plain's workload"

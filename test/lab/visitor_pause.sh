@@ -10,7 +10,6 @@ resumed() { qmp "$1" '{"execute":"cont"}'; }
 parks() { $T/xo_visitor records | sed -n 's/.* parks=\([0-9]*\).*/\1/p' | awk '{ n += $1 } END { print n + 0 }'; }
 # memory FILE: of web, as it is now
 memory() { qmp web "{\"execute\":\"pmemsave\",\"arguments\":{\"val\":1048576,\"size\":67108864,\"filename\":\"$1\"}}"; }
-visits() { mgr $T/xo_visitor visits | awk '{ n += $1 } END { print n + 0 }'; }
 calling() {
 	mgr sh -c "rm -f /tmp/until; setsid sh -c '$T/xo_visitor until web 39 -1 900 >/tmp/until 2>&1; echo status \$? >>/tmp/until' </dev/null >/dev/null 2>&1 &"
 	visited
@@ -18,8 +17,8 @@ calling() {
 # visited: new visits are made
 visited() {
 	local v
-	v=$(visits)
-	for _ in $(seq 100); do [ "$(visits)" -gt $((v + 100)) ] && return; sleep 0.1; done
+	v=$(visits mgr)
+	for _ in $(seq 100); do [ "$(visits mgr)" -gt $((v + 100)) ] && return; sleep 0.1; done
 	fail_at "no visits"
 }
 host_up; guest_up mgr; guest_up web

@@ -48,7 +48,7 @@ pressure() {
 }
 pressure >/dev/null 2>&1 &
 ticks() { cat /sys/module/xo_tick/parameters/ticks; }
-t0=$(ticks) v0=$(visits) s0=$(shot) m0=$(awk '$1 == "pgmigrate_success" { print $2 }' /proc/vmstat)
+t0=$(ticks) v0=$(visits web) s0=$(shot) m0=$(awk '$1 == "pgmigrate_success" { print $2 }' /proc/vmstat)
 xo count --json --output /tmp/counts -- sh -c 'while [ ! -e /tmp/done ]; do sleep 2; done' &
 started=$(date +%s)
 for v in mgr app; do vm $v touch /tmp/a.go /tmp/b.go /tmp/c.go /tmp/d.go; done
@@ -62,7 +62,7 @@ echo "$out"
 for s in a b c d; do web $T/xo_hammer check /tmp/$s 2 $each || fail "the record of $s"; done
 count() { sed -n "s/.*\"$1\": *\([0-9]*\).*/\1/p" /tmp/counts | head -n 1; }
 calls=$(sed -n 's/.* calls=\([0-9]*\).*/\1/p' <<<"$out" | awk '{ n += $1 } END { print n }')
-v=$(($(visits) - v0)) s=$(($(shot) - s0)) t=$(($(ticks) - t0))
+v=$(($(visits web) - v0)) s=$(($(shot) - s0)) t=$(($(ticks) - t0))
 m=$(($(awk '$1 == "pgmigrate_success" { print $2 }' /proc/vmstat) - m0))
 echo "torture: $((each * 8)) numbers, $calls calls, $v visits, $(count guest_instructions) instructions in guests of $(count instructions), $(count exits) exits, $(count vmfuncs) VMFUNCs"
 echo "torture: $seconds emulated seconds, $t ticks, $s shootdowns ($shots), pages of the host that moved $m, $(awk '$1 ~ /^(pgscan_direct|pgscan_kswapd|compact_success)$/ { print $1, $2 }' /proc/vmstat | xargs)"

@@ -21,13 +21,13 @@ torture() {
 	web sh -c "insmod $KO/xo_shoot.ko cpu=$([ "$threads" = 1 ] && echo 1 || echo -1) gap_us=500 && echo $stub >/sys/module/xo_shoot/parameters/pid" || fail "xo_shoot"
 	# on the other CPU than the stub, or a shootdown is nobody else's business
 	[ "$threads" -gt 1 ] || web taskset -a -p 1 "$stub" >/dev/null || fail "taskset of the stub"
-	v0=$(visits) s0=$(shot)
+	v0=$(visits web) s0=$(shot)
 	hammer_go mgr "$name"
 	while hammer_works mgr "$name"; do eval "$4"; done
 	kicks=$(records kicks) evictions=$(records evictions) told=$(shots)
 	out=$(hammer_ends mgr "$name"); echo "$out"
 	web $T/xo_hammer check "/tmp/$name" "$threads" $((n / threads)) || fail "$name: the record"
-	v0=$(($(visits) - v0)) s0=$(($(shot) - s0))
+	v0=$(($(visits web) - v0)) s0=$(($(shot) - s0))
 	echo "$name: $told; shootdowns $s0 visits $v0 kicks $kicks evictions $evictions"
 	calls=$(number calls <<<"$out")
 	expect_eq "$name: pages that were wrong" "$(awk '{ print $4 }' <<<"$told")" 0

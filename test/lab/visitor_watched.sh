@@ -10,7 +10,7 @@ serve_stop
 web sh -c "sleep 0.3; exec $T/xo_visitor_files denied 110 13 xo serve --daemon --pidfile /run/crossover-serve.pid --log /var/log/crossover.log" ||
 	fail "xo serve under seccomp"
 expect_status "getppid fails as seccomp has it, always" 0 mgr $T/xo_visitor_files calls web 110 500 -13; cat /tmp/out
-before=$(web $T/xo_visitor visits)
+before=$(visits web)
 expect_status "so do 500 more" 0 mgr $T/xo_visitor_files calls web 110 500 -13
-expect_eq "visits meanwhile" "$(web $T/xo_visitor visits)" "$before"
+expect_eq "visits meanwhile" "$(visits web)" "$before"
 down

@@ -159,6 +159,15 @@ bool visits_unharmed(void)
 
 enum end { STAYS, EVICTED };
 
+static bool answered(uint64_t argument, uint64_t *result)
+{
+	long err = visits_call(argument, result);
+
+	if (err)
+		printf("  the call failed: %s\n", strerror(-err));
+	return !err;
+}
+
 /* Once away; not by an eviction that something else caused. True: it ended as it should. */
 static bool away_once(uint64_t argument, enum end end, uint64_t *value)
 {
@@ -166,12 +175,8 @@ static bool away_once(uint64_t argument, enum end end, uint64_t *value)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		long err = visits_call(argument, &result);
-
-		if (err) {
-			printf("  the call failed: %s\n", strerror(-err));
+		if (!answered(argument, &result))
 			return false;
-		}
 		*value = XD_VALUE(result);
 		if (end == STAYS && (result & 3) == (XD_BEFORE | XD_AFTER))
 			return true;
@@ -296,12 +301,8 @@ static bool left_once(uint64_t argument)
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		long err = visits_call(argument, &result);
-
-		if (err) {
-			printf("  the call failed: %s\n", strerror(-err));
+		if (!answered(argument, &result))
 			return false;
-		}
 		if (visits_seen(XD_SEEN_LEFT) > was)
 			return true;
 		usleep(3000);
