@@ -55,6 +55,10 @@ $(GATE)/kgate.o $(GATE)/kruntime.o: $(GATE)/%.o: gate/%.S gate/klayout.h include
 	@mkdir -p $(@D)
 	$(CC) -Iinclude -c -o $@ $<
 
+$(GATE)/kruntime_ibpb.o: gate/kruntime.S gate/klayout.h include/crossover/kgate.h gate/gate.mk
+	@mkdir -p $(@D)
+	$(CC) -Iinclude -DXO_IBPB -c -o $@ $<
+
 $(GATE)/kgate.lds: gate/kgate.lds include/crossover/kgate.h
 	@mkdir -p $(@D)
 	$(CC) -E -P -x c -D__ASSEMBLER__ -Iinclude -o $@ $<
@@ -62,8 +66,11 @@ $(GATE)/kgate.lds: gate/kgate.lds include/crossover/kgate.h
 $(GATE)/kgate.elf: $(GATE)/kgate.o $(GATE)/kruntime.o $(GATE)/kgate.lds
 	$(LD) -T $(GATE)/kgate.lds -o $@ $(GATE)/kgate.o $(GATE)/kruntime.o
 
-$(GATE)/kgate_blob.h: $(GATE)/kgate.elf gate/kblob.sh
-	gate/kblob.sh $(GATE)/kgate.elf >$@.new
+$(GATE)/kgate_ibpb.elf: $(GATE)/kgate.o $(GATE)/kruntime_ibpb.o $(GATE)/kgate.lds
+	$(LD) -T $(GATE)/kgate.lds -o $@ $(GATE)/kgate.o $(GATE)/kruntime_ibpb.o
+
+$(GATE)/kgate_blob.h: $(GATE)/kgate.elf $(GATE)/kgate_ibpb.elf gate/kblob.sh
+	gate/kblob.sh $(GATE)/kgate.elf $(GATE)/kgate_ibpb.elf >$@.new
 	@mv $@.new $@
 
 $(GATE)/gate_blob.h: $(GATE)/checked $(GATE)/kgate_blob.h $(GATE)/gpr.elf $(GATE)/vector.elf $(GATE)/gate_context.h gate/blob.sh

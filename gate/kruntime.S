@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The runtime of a record's context, in the callee's: its window's page XO_KGATE_RT. And the home
+ * The runtime of a record's context, in the callee's: its window's page XO_KGATE_RT. With XO_IBPB that
+ * of links which were made so: it differs between krt_enter and krt_ret alone. And the home
  * text, page XO_KGATE_HOME, which the caller's guest module maps at home alone.
  *
  * Who arrives at krt_enter	kgate_callee, behind VMFUNC 2: in ring 0 of the caller. All registers,
@@ -30,6 +31,12 @@ krt_enter:				/* the gate's page tables */
 	mov	cr4, rax		/* values that differ in PGE one is a change, whatever was */
 	btc	rax, CR4_PGE		/* there before; no exit, since PGE is the guest's own */
 	mov	cr4, rax
+#ifdef XO_IBPB
+	mov	ecx, PRED_CMD		/* what the caller taught the branch predictors: there is no */
+	mov	eax, 1			/* way here but this. Behind the visit its own kernel does */
+	xor	edx, edx		/* likewise (guest/kgate.S), since a callee need not come by */
+	wrmsr				/* krt_ret */
+#endif
 	lgdt	[rip + rec_gdt]
 	lidt	[rip + rec_idt]
 	mov	rax, [rip + rec_gs]
@@ -55,6 +62,7 @@ krt_enter:				/* the gate's page tables */
 	iretq				/* and CS, SS, RSP: an interrupt pushes the selectors. From */
 					/* here on it is the stub's; RBX: the gate's CR3 */
 
+	.org	XO_KRT_RET, 0xcc
 krt_ret:				/* RDX: value. Interrupts are off */
 	mov	cr3, rbx
 	xor	esi, esi		/* XO_KGATE_OK */

@@ -141,6 +141,10 @@ static int start(struct xo_session *s, struct xo_call *c, u32 slot, struct compl
 		return 0;
 	case XO_VISIT_DOWN:
 		return -EHOSTDOWN;
+	case XO_VISIT_BUSY:
+		if (c->nowait)
+			return -EBUSY;
+		fallthrough;
 	default:
 		return xo_call_post(s, c, slot, done);
 	}
@@ -154,10 +158,10 @@ int xo_session_call(struct xo_session *s, struct xo_call *c)
 	int ret;
 
 	c->interrupted = false;
-	ret = xo_slot_get(s, &slot, MAX_SCHEDULE_TIMEOUT);
+	ret = xo_slot_get(s, &slot, c->nowait ? 0 : MAX_SCHEDULE_TIMEOUT);
 	if (ret) {
 		c->interrupted = ret == -EINTR;
-		return ret;
+		return ret == -ETIMEDOUT ? -EBUSY : ret;
 	}
 	c->slot = slot;
 	ret = xo_call_write(s, c, slot);

@@ -119,6 +119,8 @@ static long do_call(struct xo_file *f, void __user *arg)
 		return -ENOTCONN;
 	if (copy_from_user(&req, arg, sizeof(req)))
 		return -EFAULT;
+	c.nowait = req.op & XO_CALL_NOWAIT;
+	req.op &= ~XO_CALL_NOWAIT;
 	if (req.op == XO_OP_OPEN || req.op == XO_OP_CLOSE || req.op == XO_OP_INVOKE)
 		return -EINVAL;
 	if (req.in_len > XO_SLOT_DATA || req.out_len > XO_SLOT_DATA)

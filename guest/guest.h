@@ -68,6 +68,7 @@ struct xo_call {
 	int (*fill)(struct xo_call *c, void *data);	   /* bytes used, or -errno; may be NULL */
 	int (*drain)(struct xo_call *c, const void *data); /* 0 or -errno; may be NULL */
 	void *ctx;					   /* the caller's own */
+	bool nowait; /* -EBUSY instead of waiting until it can begin: XO_CALL_NOWAIT */
 	/* out */
 	s64 result; /* the callee's value or negative errno; hostile */
 	u32 out_len;
@@ -174,6 +175,7 @@ struct xo_link {
 	u32 engine_epoch; /* counts its changes, from 1 */
 	bool up;
 	bool kernel;		  /* system calls by visits; read without the lock too */
+	bool ibpb;		  /* with IBPB; likewise */
 	u32 sessions;		  /* caller's sessions or callee's stubs */
 	struct list_head members; /* of them */
 	u64 opens;		  /* callee: OPEN calls that wait for a master */
@@ -184,7 +186,7 @@ struct xo_link {
 void xo_link_add(u32 index, const struct xo_board_link *bl, u64 peer_incarnation);
 void xo_link_remove(struct xo_link *l);
 void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation);
-void xo_link_engine_changed(struct xo_link *l, u32 engine, bool kernel);
+void xo_link_engine_changed(struct xo_link *l, const struct xo_board_link *bl);
 
 void xo_link_put(struct xo_link *l);			     /* any context */
 struct xo_link *xo_link_by_peer(const char *peer, u32 role); /* takes a reference */

@@ -5,6 +5,8 @@
  *
  * Nothing here is a function for objtool: it changes page tables and stacks.
  */
+#include <asm/asm.h>
+#include <asm/msr-index.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
 #include <crossover/kgate.h>
@@ -32,9 +34,15 @@
  * u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value)
  * Interrupts off. Returns the status, and XO_KGATE_HOST or 0. A callee sees none of our registers,
  * and keeps none. Each load of CR3 flushes: there are no PCIDs (docs/visitors.md, "Stale translations").
+ *
+ * xo_visit_enter_ibpb() clears what the callee taught the branch predictors, before any of ours that
+ * could be predicted; the host's runtime did so for the callee. Behind an exit the host may intercept
+ * the MSR, and know none: then nothing is left to clear (an exit from a visit clears by itself what KVM
+ * thinks right).
  */
-	.globl	xo_visit_enter
-xo_visit_enter:
+	.macro	ENTER name:req, ibpb=0
+	.globl	\name
+\name:
 	PART(XO_MARK_BEGIN, XO_MARK_WAY_IN)
 	push	rbx
 	push	rbp
@@ -81,6 +89,13 @@ xo_visit_enter:
 	pop	r9
 	pop	r8
 	mov	[r8], rdx
+	.if	\ibpb
+	mov	ecx, MSR_IA32_PRED_CMD
+	mov	eax, PRED_CMD_IBPB
+	xor	edx, edx
+2:	wrmsr
+3:	_ASM_EXTABLE(2b, 3b)
+	.endif
 	mov	eax, -1
 	mov	edx, eax
 	xrstor	[r9 + XO_KSAVE_XSAVE]
@@ -95,6 +110,10 @@ xo_visit_enter:
 	PART(XO_MARK_END, XO_MARK_WAY_OUT)
 	ret
 	int3
+	.endm
+
+	ENTER	xo_visit_enter
+	ENTER	xo_visit_enter_ibpb, ibpb=1
 
 /*
  * long xo_park_stub(u64 record, u64 cookie, u64 seq, u64 slot)

@@ -27,7 +27,9 @@
 #define ASK_AGAIN    (HZ / 4) /* for a stub that could not be visited */
 #define MXCSR_INIT   0x1f80
 
+/* The latter with IBPB on the way back. */
 extern u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value);
+extern u64 xo_visit_enter_ibpb(u64 slot, u64 seq, void *save, u64 cr3, u64 *value);
 
 struct visitor_cpu {
 	u64 record; /* this CPU's, at the host */
@@ -229,10 +231,17 @@ static bool same_cr4(const struct visitor_cpu *cpu)
 }
 
 /* Interrupts are off. */
-static u64 visit_here(u64 record, u32 slot, u64 seq, u64 *value)
+static u64 enter(const struct xo_link *l, u32 slot, u64 seq, struct visitor_cpu *cpu, u64 *value)
+{
+	return READ_ONCE(l->ibpb) ? xo_visit_enter_ibpb(slot, seq, cpu->save, cpu->cr3, value)
+				  : xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
+}
+
+/* Interrupts are off. */
+static u64 visit_here(struct xo_session *s, u32 slot, u64 seq, u64 *value)
 {
 	struct visitor_cpu *cpu = this_cpu_ptr(&cpus);
-	u64 status;
+	u64 record = s->record, status;
 	int ret = 0;
 
 	/* Closed: the host is about to take it away. */
@@ -241,7 +250,7 @@ static u64 visit_here(u64 record, u32 slot, u64 seq, u64 *value)
 	else if (cpu->record != record || !same_cr4(cpu))
 		ret = bind(cpu, record);
 	if (!ret)
-		status = believed(xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value));
+		status = believed(enter(s->link, slot, seq, cpu, value));
 	else
 		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
 	/* A stub that went to a CPU unlike the one at BIND is absent until it is looked at again.
@@ -263,7 +272,7 @@ static u64 visit(struct xo_session *s, u32 slot, u64 seq, u64 *value)
 		return XO_KGATE_ABSENT;
 	local_irq_save(flags);
 	if (!xchg(&s->visiting, true)) {
-		status = visit_here(s->record, slot, seq, value);
+		status = visit_here(s, slot, seq, value);
 		smp_store_release(&s->visiting, false);
 	}
 	local_irq_restore(flags);
@@ -319,6 +328,8 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 	}
 	if (status == XO_KGATE_FAULT)
 		WRITE_ONCE(s->record, 0); /* asked for again, later */
+	if (status == XO_KGATE_ABSENT || status == XO_KGATE_AGAIN)
+		return XO_VISIT_BUSY;
 	return status == XO_KGATE_DOWN ? XO_VISIT_DOWN : XO_VISIT_NOT;
 }
 

@@ -36,6 +36,7 @@ static const struct {
 };
 static_assert(MSR_IA32_SYSENTER_CS / 8 == MSR_IA32_SYSENTER_EIP / 8);
 static_assert(MSR_IA32_XFD / 8 == MSR_IA32_XFD_ERR / 8);
+static_assert(MSR_IA32_PRED_CMD / 8 == MSR_IA32_SPEC_CTRL / 8);
 
 /* NULL: every access to an MSR exits. */
 static u8 *msr_bitmap(void)
@@ -60,6 +61,10 @@ void xo_guard_arm(struct xo_gate_cpu *cpu)
 		cpu->msr[i] = bitmap[guarded[i].byte];
 		bitmap[guarded[i].byte] |= guarded[i].bits;
 	}
+	/* Runtime and caller execute IBPB without an exit, whatever the VM's processor model says.
+	 */
+	if (bitmap && READ_ONCE(cpu->current_record->link->ibpb))
+		bitmap[WRITES + MSR_IA32_PRED_CMD / 8] &= ~MASK(MSR_IA32_PRED_CMD);
 }
 
 void xo_guard_disarm(struct xo_gate_cpu *cpu)

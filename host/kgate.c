@@ -13,19 +13,21 @@
 #define LEAVE_MS 1000
 
 static LIST_HEAD(text_pages);
-u64 *xo_ktext_page, *xo_krt_page;
+u64 *xo_ktext_page, *xo_krt_page, *xo_krt_ibpb_page;
 
 int xo_kgate_init(void)
 {
 	xo_ktext_page = xo_page_new(&text_pages);
 	xo_krt_page = xo_page_new(&text_pages);
-	if (!xo_ktext_page || !xo_krt_page) {
+	xo_krt_ibpb_page = xo_page_new(&text_pages);
+	if (!xo_ktext_page || !xo_krt_page || !xo_krt_ibpb_page) {
 		pr_err("no memory for the gates; free some and load crossover again\n");
 		xo_pages_free(&text_pages);
 		return -ENOMEM;
 	}
 	memcpy(xo_ktext_page, xo_kgate_text, sizeof(xo_kgate_text));
 	memcpy(xo_krt_page, xo_kgate_rt, sizeof(xo_kgate_rt));
+	memcpy(xo_krt_ibpb_page, xo_kgate_rt_ibpb, sizeof(xo_kgate_rt_ibpb));
 	return 0;
 }
 

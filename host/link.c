@@ -161,6 +161,7 @@ static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 slot
 	if (!link)
 		return XO_REASON_NO_MEMORY;
 	link->kernel = arg->flags & XO_LINK_KERNEL;
+	link->ibpb = arg->flags & XO_LINK_IBPB;
 	link->index[XO_CALLER] = caller_index;
 	link->index[XO_CALLEE] = callee_index;
 	reason = map_window(link, XO_CALLER);
@@ -196,22 +197,69 @@ static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
 /* Both sides are told; calls that are under way end as they began. */
 static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 {
-	bool kernel = arg->flags & XO_LINK_KERNEL;
+	bool kernel = arg->flags & XO_LINK_KERNEL, ibpb = arg->flags & XO_LINK_IBPB;
 
 	if (arg->slots && arg->slots != link->slots)
 		return XO_REASON_SLOTS_FIXED;
-	if (!arg->engine || (link->engine == arg->engine && link->kernel == kernel))
+	if (!arg->engine ||
+	    (link->engine == arg->engine && link->kernel == kernel && link->ibpb == ibpb))
 		return XO_REASON_LINK_EXISTS;
 	WRITE_ONCE(link->engine, arg->engine);
-	WRITE_ONCE(link->kernel, kernel);
-	xo_visits_kept_off(link, XO_REASON_NONE); /* not yet known */
-	if (!kernel)
+	if (link->kernel && (!kernel || link->ibpb != ibpb))
 		xo_visits_link_gone(link);
+	WRITE_ONCE(link->ibpb, ibpb);
+	WRITE_ONCE(link->kernel, kernel);
 	show(link);
 	xo_services_link_switched(link);
 	arg->id = link->id;
 	arg->switched = 1;
 	return XO_REASON_NONE;
+}
+
+/*
+ * What keeps visits off may pass: a kernel boots with other parameters, a migration ends. Such a
+ * link is made, and its system calls go by `exit` until xo_record_add() finds that it has passed.
+ */
+static bool may_pass(enum xo_reason reason)
+{
+	switch (reason) {
+	case XO_REASON_ENGINE:
+	case XO_REASON_NO_IBPB:
+	case XO_REASON_NO_MEMORY:
+	case XO_REASON_VM_DYING:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* As check_engine(); what may pass is told in *meanwhile. */
+static enum xo_reason check_visits(struct xo_vm *caller, struct xo_vm *callee, u32 flags,
+				   enum xo_reason *meanwhile)
+{
+	enum xo_reason reason = READ_ONCE(caller->up) ? xo_vmfunc_qualify(caller) : XO_REASON_NONE;
+
+	*meanwhile = XO_REASON_NONE;
+	if (flags & XO_LINK_IBPB && !boot_cpu_has(X86_FEATURE_IBPB))
+		return XO_REASON_NO_IBPB;
+	reason = reason ?: xo_visits_enable(caller, callee);
+	if (!may_pass(reason))
+		return reason;
+	*meanwhile = reason;
+	return XO_REASON_NONE;
+}
+
+static bool flags_ok(const struct xo_h_link *arg)
+{
+	switch (arg->flags) {
+	case 0:
+		return true;
+	case XO_LINK_KERNEL:
+	case XO_LINK_KERNEL | XO_LINK_IBPB:
+		return arg->engine == XO_ENGINE_VMFUNC;
+	default:
+		return false;
+	}
 }
 
 /* A VM, or the host. */
@@ -223,8 +271,8 @@ static struct xo_vm *find_callee(const char *name)
 enum xo_reason xo_link_add(struct xo_h_link *arg)
 {
 	u32 slots = arg->slots ?: XO_SLOTS_PER_LINK;
+	enum xo_reason reason, meanwhile = XO_REASON_NONE;
 	struct xo_vm *caller, *callee;
-	enum xo_reason reason;
 	struct xo_link *link;
 
 	if (!xo_name_valid(arg->caller) || !xo_name_valid(arg->callee))
@@ -241,18 +289,20 @@ enum xo_reason xo_link_add(struct xo_h_link *arg)
 		return XO_REASON_LINK_SELF;
 	if (READ_ONCE(caller->leaving) || READ_ONCE(callee->leaving))
 		return XO_REASON_VM_DYING;
-	if (arg->flags & ~XO_LINK_KERNEL || (arg->flags && arg->engine != XO_ENGINE_VMFUNC))
+	if (!flags_ok(arg))
 		return XO_REASON_ENGINE;
-	reason = check_engine(caller, arg->engine);
-	if (!reason && arg->flags)
-		reason = xo_visits_enable(caller, callee);
+	reason = arg->flags ? check_visits(caller, callee, arg->flags, &meanwhile)
+			    : check_engine(caller, arg->engine);
 	if (reason)
 		return reason;
 	arg->switched = 0;
 	link = find(caller, callee);
-	if (link)
-		return switch_engine(link, arg);
-	return build(caller, callee, slots, arg);
+	reason = link ? switch_engine(link, arg) : build(caller, callee, slots, arg);
+	if (arg->flags && reason)
+		xo_visits_unused(callee);
+	else if (!reason)
+		xo_visits_kept_off(find(caller, callee), meanwhile);
+	return reason;
 }
 
 /* Both sides' calls and requests end; the window stays for now. Harmless when said twice. */

@@ -61,7 +61,9 @@ static int map_gate(struct xo_record *r)
 		error = map(r, xo_kregion(k, XO_KREGION_TABLE + i - 1), k->table[i], XO_EPT_R);
 	for (i = 0; i < k->cpus && !error; i++)
 		error = map(r, xo_kregion(k, XO_KREGION_CPU(i)), k->table[0], XO_EPT_R);
-	return error ?: map(r, xo_kregion(k, XO_KREGION_RT), xo_krt_page, XO_EPT_X)
+	const u64 *rt = r->link->ibpb ? xo_krt_ibpb_page : xo_krt_page;
+
+	return error ?: map(r, xo_kregion(k, XO_KREGION_RT), rt, XO_EPT_X)
 		     ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R);
 }
 
@@ -196,6 +198,12 @@ static bool is_visited(const struct xo_vm *vm)
 	return false;
 }
 
+void xo_visits_unused(struct xo_vm *callee)
+{
+	if (!is_visited(callee))
+		xo_ram_free(callee);
+}
+
 void xo_visits_link_gone(struct xo_link *link)
 {
 	struct xo_record *r, *next;
@@ -204,8 +212,7 @@ void xo_visits_link_gone(struct xo_link *link)
 	list_for_each_entry_safe(r, next, &records, node)
 		if (r->link == link)
 			end(r);
-	if (!is_visited(link->vm[XO_CALLEE]))
-		xo_ram_free(link->vm[XO_CALLEE]);
+	xo_visits_unused(link->vm[XO_CALLEE]);
 }
 
 /* Any context; vm->lock is held. */
@@ -345,6 +352,8 @@ static int renew(struct xo_link *link)
 		return 0;
 	if (ktime_get_ns() < callee->ram_rests)
 		return -EXDEV;
+	if (!callee->ram)
+		return 0; /* as if for the first time */
 	list_for_each_entry_safe(r, next, &records, node)
 		if (r->callee == callee)
 			end(r);
@@ -379,7 +388,10 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 		return keep_off(link, XO_REASON_GATE_BUILD);
 	if (count(link) >= RECORDS_PER_LINK)
 		return -EDQUOT;
-	error = renew(link) ?: xo_ram_runtime(callee->ram, request->save_gpa);
+	/* A link that did not qualify when it was made may do so now. */
+	error = renew(link) ?: xo_vmfunc_qualify(link->vm[XO_CALLER])
+			    ?: xo_visits_enable(link->vm[XO_CALLER], callee)
+			    ?: xo_ram_runtime(callee->ram, request->save_gpa);
 	if (error)
 		return keep_off(link, error);
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);

@@ -71,7 +71,7 @@ static bool clocks_agree(const struct kvm_vcpu *vcpu, struct xo_record *r)
 	smp_store_release(&vm->tsc_wanted, true);
 	kvm_for_each_vcpu(i, v, vm->kvm) {
 		v->arch.pv.pv_unhalted |= v->arch.mp_state == KVM_MP_STATE_HALTED;
-		kvm_vcpu_wake_up(v);
+		kvm_vcpu_kick(v); /* halted, or in the guest: at its next entry it goes forward */
 	}
 	return false;
 }

@@ -29,7 +29,7 @@ struct xo_kgate {
 	bool stays;    /* a CPU of the VM may be there: it is the VM's to the end */
 };
 
-extern u64 *xo_ktext_page, *xo_krt_page;
+extern u64 *xo_ktext_page, *xo_krt_page, *xo_krt_ibpb_page;
 int xo_kgate_init(void);
 void xo_kgate_exit(void);
 /* The VM's, made if need be. xo_mutex. NULL: no memory, or no addresses. */
@@ -137,8 +137,9 @@ void xo_visits_expel(struct xo_vm *callee);
 /* xo_mutex: a link's system calls go by visits from now on, or no more. */
 enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee);
 void xo_visits_link_gone(struct xo_link *link);
-void xo_visits_vm_end(struct xo_vm *vm);  /* any context, vm->lock held */
-void xo_visits_vm_gone(struct xo_vm *vm); /* xo_mutex, sleeps */
+void xo_visits_unused(struct xo_vm *callee); /* its memory is not kept for nobody; xo_mutex */
+void xo_visits_vm_end(struct xo_vm *vm);     /* any context, vm->lock held */
+void xo_visits_vm_gone(struct xo_vm *vm);    /* xo_mutex, sleeps */
 /* Requests; xo_mutex. */
 int xo_record_add(struct xo_vm *callee, struct xo_request *request);
 int xo_record_del(struct xo_vm *callee, u64 id);

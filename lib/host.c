@@ -174,11 +174,15 @@ static int link_call(struct xo *x, unsigned long request, const char *what, cons
 int xo_link(struct xo *x, const char *caller, const char *callee, unsigned int engine,
 	    unsigned int slots, uint64_t *id)
 {
-	struct xo_h_link l = { .engine = engine & ~XO_ENGINE_KERNEL,
-			       .slots = slots,
-			       .flags = engine & XO_ENGINE_KERNEL ? XO_LINK_KERNEL : 0 };
-	int err = link_call(x, XO_H_LINK, "make link", caller, callee, &l);
+	struct xo_h_link l = { .engine = engine & ~(XO_ENGINE_KERNEL | XO_ENGINE_IBPB),
+			       .slots = slots };
+	int err;
 
+	if (engine & XO_ENGINE_KERNEL)
+		l.flags |= XO_LINK_KERNEL;
+	if (engine & XO_ENGINE_IBPB)
+		l.flags |= XO_LINK_IBPB;
+	err = link_call(x, XO_H_LINK, "make link", caller, callee, &l);
 	if (err)
 		return err;
 	if (id)

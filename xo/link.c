@@ -6,7 +6,7 @@
 #include "doctor.h"
 
 static const char help[] =
-	"usage: xo link [--engine ENGINE] [--kernel] [--slots N] CALLER CALLEE\n\n"
+	"usage: xo link [--engine ENGINE] [--kernel [--ibpb]] [--slots N] CALLER CALLEE\n\n"
 	"Permits the enrolled VM CALLER to call into the enrolled VM CALLEE (on the host, as\n"
 	"root). What CALLER may do there is up to CALLEE: see `xo serve --help`. CALLEE 'host':\n"
 	"the services of the host's processes. On a link that is there, changes its engine;\n"
@@ -20,13 +20,18 @@ static const char help[] =
 	"  --kernel         with vmfunc: system calls too, by visits. Experimental: CALLER trusts\n"
 	"                   CALLEE, whose kernel runs on CALLER's virtual CPUs. While a condition\n"
 	"                   does not hold they go by exit, and `xo stat` says which and why\n"
+	"  --ibpb           with --kernel: each visit clears the branch predictors there and "
+	"back,\n"
+	"                   so that neither kernel steers what the other runs by speculation:\n"
+	"                   8 instructions a call, 2 of them WRMSR, which take a real processor\n"
+	"                   a microsecond and more\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
 /* What was done, and what it means for whom. */
 static void tell(uint64_t id, const char *caller, const char *callee, unsigned int flags,
 		 bool switched)
 {
-	unsigned int engine = flags & ~XO_ENGINE_KERNEL;
+	unsigned int engine = flags & ~(XO_ENGINE_KERNEL | XO_ENGINE_IBPB);
 
 	printf("link %llu: %s may call %s, engine %s%s\n", (unsigned long long)id, caller, callee,
 	       xo_engine_name(engine), switched ? " (switched)" : "");
@@ -37,8 +42,10 @@ static void tell(uint64_t id, const char *caller, const char *callee, unsigned i
 	else if (flags & XO_ENGINE_KERNEL)
 		printf("experimental: simple system calls run on %s's own virtual CPUs, in the "
 		       "kernel "
-		       "of %s,\nwhich %s has to trust; services are called without exits\n",
-		       caller, callee, caller);
+		       "of %s,\nwhich %s has to trust; services are called without exits%s\n",
+		       caller, callee, caller,
+		       flags & XO_ENGINE_IBPB ? "\neach visit clears the branch predictors, twice"
+					      : "");
 	else if (engine == XO_ENGINE_VMFUNC)
 		puts("services are called without exits; system calls (xo sh) still go by exit");
 	else if (engine == XO_ENGINE_RING && sysconf(_SC_NPROCESSORS_ONLN) < 2)
@@ -125,6 +132,7 @@ int xo_cmd_link(int argc, char **argv)
 {
 	static const struct option options[] = { { "engine", required_argument, NULL, 'e' },
 						 { "kernel", no_argument, NULL, 'k' },
+						 { "ibpb", no_argument, NULL, 'i' },
 						 { "slots", required_argument, NULL, 's' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
@@ -134,19 +142,23 @@ int xo_cmd_link(int argc, char **argv)
 	int status, c, done;
 	struct xo *x;
 
-	while ((c = xo_option(argc, argv, ":e:ks:h", options, help, &status)) >= 0) {
+	while ((c = xo_option(argc, argv, ":e:kis:h", options, help, &status)) >= 0) {
 		if (c == 'e' && !(engine = to_engine(optarg)))
 			return xo_bad_usage(argv[0],
 					    "'%s' is no engine of links: exit, ring or vmfunc",
 					    optarg);
 		if (c == 'k')
-			kernel = XO_ENGINE_KERNEL;
+			kernel |= XO_ENGINE_KERNEL;
+		if (c == 'i')
+			kernel |= XO_ENGINE_IBPB;
 		if (c == 's' && !(slots = to_slots(optarg)))
 			return xo_bad_usage(argv[0], "'%s' is not a number from 1 to %d", optarg,
 					    XO_SLOTS_PER_LINK);
 	}
 	if (c == -1 && kernel && engine != XO_ENGINE_VMFUNC)
-		return xo_bad_usage(argv[0], "--kernel is for --engine vmfunc");
+		return xo_bad_usage(argv[0], "--kernel and --ibpb are for --engine vmfunc");
+	if (c == -1 && kernel == XO_ENGINE_IBPB)
+		return xo_bad_usage(argv[0], "--ibpb is for --kernel");
 	if (c == -2 || !xo_words(argc, argv, 2, "two VMs: CALLER CALLEE", &status) ||
 	    !xo_names(argv[0], argv + optind, 2, &status))
 		return status;
@@ -171,6 +183,7 @@ int xo_cmd_link(int argc, char **argv)
 		return XO_REFUSED;
 	}
 	tell(id, caller, callee, (engine ? engine : XO_ENGINE_EXIT) | kernel, done > 0);
+	tell_at_present(x, caller, callee);
 	if (engine == XO_ENGINE_VMFUNC)
 		warn_of_speculation(caller, callee, kernel);
 	xo_free(x);

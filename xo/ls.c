@@ -59,6 +59,7 @@ static int list_links(struct xo *x, json_object *out)
 		xo_json_number(o, "caller_wid", l.caller_wid);
 		xo_json_number(o, "callee_wid", l.callee_wid);
 		xo_json_bool(o, "kernel", l.kernel);
+		xo_json_bool(o, "ibpb", l.kernel & XO_LINK_IBPB);
 		xo_put_number(&t, o, "id", l.id);
 		xo_put_text(&t, o, "caller", l.caller);
 		xo_put_text(&t, o, "callee", l.callee);

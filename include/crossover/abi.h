@@ -227,8 +227,9 @@ enum xo_engine {
 	XO_ENGINE_VMFUNC = 3,
 	XO_ENGINE_HW = 4,
 };
-/* In the library's xo_link(), with XO_ENGINE_VMFUNC: XO_LINK_KERNEL. */
+/* In the library's xo_link(), with XO_ENGINE_VMFUNC: XO_LINK_KERNEL; and with it XO_LINK_IBPB. */
 #define XO_ENGINE_KERNEL 0x100U
+#define XO_ENGINE_IBPB	 0x200U
 
 struct xo_board_link {
 	__u64 id;		/* 0: entry unused. Link ids are never reused */
@@ -239,8 +240,10 @@ struct xo_board_link {
 	__u32 slots;		/* number of slots in the window */
 	__u32 up;		/* 1: calls are taken; 0: link is going down */
 	char peer[XO_NAME_MAX]; /* the peer's name, vouched for by the host */
-	__u64 reserved[3];	/* [0]: the peer's incarnation; [1]: 1: system calls go by visits */
+	__u64 reserved[3];	/* [0]: the peer's incarnation; [1]: XO_BOARD_* */
 };
+#define XO_BOARD_VISITS	 1U /* system calls go by visits */
+#define XO_BOARD_IBPB	 2U /* the caller's kernel is to execute IBPB behind each */
 
 #define XO_EVENT_LINKS	 (1ULL << 0) /* the links[] entries changed: read them again */
 #define XO_EVENT_GOODBYE (1ULL << 1) /* the host lets this VM go (unenrolled, module unload) */
@@ -389,6 +392,9 @@ struct xo_h_link {
 /* With XO_ENGINE_VMFUNC: system calls too, by visits. Experimental; the caller trusts its callee.
  */
 #define XO_LINK_KERNEL 1U
+/* With it: indirect branch predictors are cleared on the way there and back (IA32_PRED_CMD.IBPB;
+ * SDM 4, table 2-2), so that neither kernel trains the other's. Refused by a processor without. */
+#define XO_LINK_IBPB   2U
 
 /* On a link that is there: changes its engine, with calls in flight and none lost (slots: 0, or as
  * many as it has). */
@@ -437,7 +443,7 @@ struct xo_h_link_info {
 	__u64 busy; /* slots in use now */
 
 	/* Of a link whose system calls go by visits; else 0 */
-	__u32 kernel;  /* 1: they do, where they can */
+	__u32 kernel;  /* XO_LINK_*: they do, where they can */
 	__u32 by_exit; /* enum xo_reason: why none can at present; 0: nothing is known to be in the
 			  way */
 	__u64 kept_off[XO_REASONS_MAX]; /* by enum xo_reason: how often PARK, BIND or a record was
@@ -575,7 +581,7 @@ struct xo_g_arm {
 /* Caller: one raw message on the session. User buffers; in_len, out_len <= XO_SLOT_DATA.
  * EINTR, EHOSTDOWN, EBUSY, EFAULT. For the library, tests and measurements. */
 struct xo_g_call {
-	__u32 op;
+	__u32 op; /* enum xo_op; | XO_CALL_NOWAIT */
 	__u32 nr;
 	__u64 args[6];
 	__u64 in;  /* user address of the request's data */
@@ -584,7 +590,10 @@ struct xo_g_call {
 	__u32 out_len; /* in: room; out: bytes written */
 	__s64 result;  /* out */
 };
-#define XO_G_CALL _IOWR(XO_IOC, 0x24, struct xo_g_call)
+#define XO_G_CALL      _IOWR(XO_IOC, 0x24, struct xo_g_call)
+/* EBUSY, and nothing has happened, instead of waiting until a slot is free; and, where the stub can be
+ * visited, until its virtual CPU has time for it. A call that has begun is waited for as ever. */
+#define XO_CALL_NOWAIT 0x80000000U
 
 /*
  * Callee: wait for the next request to this descriptor. A master gets XO_OP_OPEN of every link in

@@ -142,10 +142,11 @@ int xo_unenrol(struct xo *x, const char *name);
 
 /*
  * Permit `caller` to call `callee`. `engine`: enum xo_engine, 0: `exit`, or that of a link that is
- * there; `slots`: calls under way at once, 0 for XO_SLOTS_PER_LINK, or those of a link that is
- * there. `id`, if not NULL: the link's id. 0: the link was made; 1: it was there with another
- * engine, which was changed, with calls in flight and none lost. -EEXIST, LINK_EXISTS: it is there
- * like that. NAME_BAD, NOT_ENROLLED, LINK_SELF, LINK_EXISTS, LINKS_FULL, ENGINE, SLOTS_BAD, NO_GPA,
+ * there; XO_ENGINE_VMFUNC may have XO_ENGINE_KERNEL and, with it, XO_ENGINE_IBPB; `slots`: calls
+ * under way at once, 0 for XO_SLOTS_PER_LINK, or those of a link that is there. `id`, if not NULL:
+ * the link's id. 0: the link was made; 1: it was there with another engine, which was changed, with
+ * calls in flight and none lost. -EEXIST, LINK_EXISTS: it is there like that. NAME_BAD,
+ * NOT_ENROLLED, LINK_SELF, LINK_EXISTS, LINKS_FULL, ENGINE, SLOTS_BAD, NO_GPA,
  * ...
  */
 int xo_link(struct xo *x, const char *caller, const char *callee, unsigned int engine,
@@ -194,6 +195,7 @@ int xo_session_open(struct xo *x, const char *callee, const char *cwd, struct xo
 
 /*
  * One message on the session, as crossover/abi.h describes it (struct xo_g_call, struct xo_msg).
+ * With XO_CALL_NOWAIT in call->op a busy callee is -EBUSY at once; without, it is waited for.
  * 0: answered; call->result has the callee's answer, which may itself be a negative errno.
  * -ENOTCONN no session, -EINTR a signal (the call was given up), -EHOSTDOWN, -EBUSY, -EFAULT,
  * -EINVAL lengths over XO_SLOT_DATA, -EMSGSIZE the answer is longer than out_len.

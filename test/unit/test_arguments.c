@@ -126,6 +126,8 @@ static void unknown_words_are_refused(void **state)
 	wrong("link --engine hw a b", "'hw' is no engine of links: exit, ring or vmfunc");
 	wrong("help frobnicate", "no command 'frobnicate'");
 	wrong("help link a b", "it takes a command");
+	wrong("link --kernel --ibpb a b", "--kernel and --ibpb are for --engine vmfunc");
+	wrong("link --engine vmfunc --ibpb a b", "--ibpb is for --kernel");
 	wrong("link --slots 0 a b", "'0' is not a number from 1 to 64");
 	wrong("link --slots 65 a b", "'65' is not a number");
 	wrong("link --slots 1x a b", "'1x' is not a number");

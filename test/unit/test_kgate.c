@@ -138,12 +138,34 @@ static void the_other_gates_rules_refuse_it(void **state)
 	assert_false(xo_gate_check_text(&c, xo_kgate_text));
 }
 
+/* Places of WRMSR in those bytes, at most one instruction's. */
+static unsigned int wrmsrs(const unsigned char *code, unsigned int from, unsigned int to)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = from; i + 2 <= to; i++)
+		n += code[i] == 0x0f && code[i + 1] == 0x30;
+	return n;
+}
+
+/* Stub's page tables have but one of the two runtimes: where they meet nothing may differ. */
+static void the_runtimes_differ_by_the_barrier_alone(void **state)
+{
+	assert_int_equal(wrmsrs(xo_kgate_rt, 0, XO_PAGE), 0);
+	assert_int_equal(wrmsrs(xo_kgate_rt_ibpb, XO_L_krt_enter, XO_L_krt_ret), 1);
+	assert_int_equal(wrmsrs(xo_kgate_rt_ibpb, XO_L_krt_ret, XO_PAGE), 0);
+	assert_memory_equal(xo_kgate_rt, xo_kgate_rt_ibpb, XO_L_krt_enter);
+	assert_memory_equal(xo_kgate_rt + XO_L_krt_ret, xo_kgate_rt_ibpb + XO_L_krt_ret,
+			    XO_PAGE - XO_L_krt_ret);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(genuine_passes),
 		cmocka_unit_test(each_planted_gate_is_refused),
 		cmocka_unit_test(the_other_gates_rules_refuse_it),
+		cmocka_unit_test(the_runtimes_differ_by_the_barrier_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
  *	xo_visitor ticked CALLEE NR WANT AGAIN  the same with interrupts of the host, AGAIN and again
  *	xo_visitor until CALLEE NR WANT S       calls for S seconds or until SIGTERM, whatever becomes of them
  *	xo_visitor notsc COMMAND...             runs it so that it may not read the TSC (CR4.TSD)
+ *	xo_visitor nowait CALLEE NR WANT S      calls for S seconds that may not wait, and how those ended
  *	xo_visitor idle CALLEE S                a session that made some calls, and makes none for S seconds
  *	xo_visitor visits                       in either: visits of each link, as counted there
  *	xo_visitor records                      in the host: records and their counters
@@ -61,14 +62,19 @@ static int session(const char *callee)
 	return fd;
 }
 
-static int call(int fd, uint32_t nr, int64_t *result)
+static int call_op(int fd, uint32_t op, uint32_t nr, int64_t *result)
 {
-	struct xo_g_call c = { .op = XO_OP_SYSCALL, .nr = nr };
+	struct xo_g_call c = { .op = op, .nr = nr };
 
 	if (ioctl(fd, XO_G_CALL, &c))
 		return -errno;
 	*result = c.result;
 	return 0;
+}
+
+static int call(int fd, uint32_t nr, int64_t *result)
+{
+	return call_op(fd, XO_OP_SYSCALL, nr, result);
 }
 
 /* WANT -1: anything above 0. */
@@ -279,6 +285,32 @@ static void notsc(char **command)
 	DIE("%s: %m", command[0]);
 }
 
+/* One at a time: what cannot begin at once is given up, and made anew. */
+static void nowait(const char *callee, uint32_t nr, int64_t want, int seconds)
+{
+	unsigned long right = 0, busy = 0;
+	int fd = session(callee);
+	time_t end;
+
+	warm_up(fd, nr, want);
+	end = time(NULL) + seconds;
+	while (time(NULL) < end) {
+		int64_t result = 0;
+		int err = call_op(fd, XO_OP_SYSCALL | XO_CALL_NOWAIT, nr, &result);
+
+		if (err && err != -EBUSY)
+			DIE("call %u: %s", nr, strerror(-err));
+		if (!err && !is_right(result, want))
+			DIE("call %u: result %lld, not %lld", nr, (long long)result,
+			    (long long)want);
+		right += !err;
+		busy += err == -EBUSY;
+		if (err)
+			usleep(1000);
+	}
+	printf("nowait right=%lu busy=%lu\n", right, busy);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -287,6 +319,8 @@ int main(int argc, char **argv)
 	else if (argc == 6 && (!strcmp(argv[1], "forced") || !strcmp(argv[1], "ticked")))
 		forced(argv[2], atoi(argv[3]), atoll(argv[4]), strtoul(argv[5], NULL, 10),
 		       argv[1][0] == 't');
+	else if (argc == 6 && !strcmp(argv[1], "nowait"))
+		nowait(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
 	else if (argc == 6 && !strcmp(argv[1], "until"))
 		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
 	else if (argc > 2 && !strcmp(argv[1], "notsc"))
