@@ -591,8 +591,9 @@ struct xo_g_call {
 	__s64 result;  /* out */
 };
 #define XO_G_CALL      _IOWR(XO_IOC, 0x24, struct xo_g_call)
-/* EBUSY, and nothing has happened, instead of waiting until a slot is free; and, where the stub can be
- * visited, until its virtual CPU has time for it. A call that has begun is waited for as ever. */
+/* EBUSY, and nothing has happened, instead of waiting until a slot is free; and, where the stub can
+ * be visited, until its virtual CPU has time for it. A call that has begun is waited for as ever.
+ */
 #define XO_CALL_NOWAIT 0x80000000U
 
 /*
