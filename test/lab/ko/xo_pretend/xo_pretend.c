@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * While it is loaded the kernel believes that the processor has IBPB. The lab's has none, but takes writes
- * of an MSR that it does not know (ignore_bad_msrs), so that whatever executes IBPB can be run there.
+ * While it is loaded the kernel believes that the processor has IBPB. The lab's has none, but takes
+ * writes of an MSR that it does not know (ignore_bad_msrs), so that whatever executes IBPB can be
+ * run there.
  */
 #include <linux/module.h>
 #include <asm/cpufeature.h>
