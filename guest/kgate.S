@@ -36,9 +36,8 @@
  * and keeps none. Each load of CR3 flushes: there are no PCIDs (docs/visitors.md, "Stale translations").
  *
  * xo_visit_enter_ibpb() clears what the callee taught the branch predictors, before any of ours that
- * could be predicted; the host's runtime did so for the callee. Behind an exit the host may intercept
- * the MSR, and know none: then nothing is left to clear (an exit from a visit clears by itself what KVM
- * thinks right).
+ * could be predicted; the host's runtime did so for the callee. (Of a visit that ended by an exit the
+ * host does it too. A vCPU that is bound no more may be refused: that is no error.)
  */
 	.macro	ENTER name:req, ibpb=0
 	.globl	\name

@@ -40,41 +40,46 @@ struct visitor_cpu {
 
 static DEFINE_PER_CPU(struct visitor_cpu, cpus);
 static DEFINE_MUTEX(lock);
-static u8 *region; /* used with interrupts off, where its door has this number */
-static u64 region_gpa, region_number;
-static u32 region_cpus;
+
+/* Used with interrupts off, or under lock; where its door has this number. */
+static struct region {
+	u8 *at;
+	u64 gpa, number;
+	u32 cpus;
+} * region;
 
 /* ------------------------------------------------------------------ tables for the gate, at home
  */
 
-static u64 *page(u32 n)
+static u64 *page(const struct region *g, u32 n)
 {
-	return (u64 *)(region + ((u64)n << PAGE_SHIFT));
+	return (u64 *)(g->at + ((u64)n << PAGE_SHIFT));
 }
 
-static u64 entry(u32 n)
+static u64 entry(const struct region *g, u32 n)
 {
-	return (region_gpa + ((u64)n << PAGE_SHIFT)) | KERNEL_TABLE;
+	return (g->gpa + ((u64)n << PAGE_SHIFT)) | KERNEL_TABLE;
 }
 
 /* As the kernel's own, and the window. */
-static void fill_tables(u32 n)
+static void fill_tables(const struct region *g, u32 n)
 {
 	u32 at = XO_KREGION_CPU(n), i;
-	u64 *root = page(at);
+	u64 *root = page(g, at);
 
 	memset(root, 0, PAGE_SIZE);
 	memcpy(root + XO_KGATE_ROOT, (u64 *)current->active_mm->pgd + XO_KGATE_ROOT, PAGE_SIZE / 2);
-	root[XO_KGATE_ROOT] = entry(at + XO_KREGION_CPU_TABLE);
+	root[XO_KGATE_ROOT] = entry(g, at + XO_KREGION_CPU_TABLE);
 	for (i = 0; i < 2; i++) {
-		memset(page(at + XO_KREGION_CPU_TABLE + i), 0, PAGE_SIZE);
-		page(at + XO_KREGION_CPU_TABLE + i)[0] = entry(at + XO_KREGION_CPU_TABLE + i + 1);
+		memset(page(g, at + XO_KREGION_CPU_TABLE + i), 0, PAGE_SIZE);
+		page(g, at + XO_KREGION_CPU_TABLE + i)[0] =
+			entry(g, at + XO_KREGION_CPU_TABLE + i + 1);
 	}
-	root = page(at + XO_KREGION_CPU_TABLE + 2);
+	root = page(g, at + XO_KREGION_CPU_TABLE + 2);
 	memset(root, 0, PAGE_SIZE);
-	root[XO_KGATE_TEXT >> PAGE_SHIFT] = entry(XO_KREGION_TEXT);
-	root[XO_KGATE_HOME >> PAGE_SHIFT] = entry(XO_KREGION_HOME);
-	root[XO_KGATE_SAVE >> PAGE_SHIFT] = entry(at + XO_KREGION_CPU_SAVE);
+	root[XO_KGATE_TEXT >> PAGE_SHIFT] = entry(g, XO_KREGION_TEXT);
+	root[XO_KGATE_HOME >> PAGE_SHIFT] = entry(g, XO_KREGION_HOME);
+	root[XO_KGATE_SAVE >> PAGE_SHIFT] = entry(g, at + XO_KREGION_CPU_SAVE);
 }
 
 /* What the gate restores on this CPU. Preemption off. */
@@ -84,6 +89,8 @@ static void fill_save(u8 *save)
 			*rw = (void *)(save + XO_KSAVE_GDT_RW);
 	u64 tr, gs;
 
+	/* All that xo_registers_qualify() lets pass, AVX-512 last. */
+	static_assert(XO_KSAVE_XSAVE % 64 == 0 && XO_KSAVE_XSAVE + 2688 <= XO_KSAVE_XINIT);
 	memset(save, 0, PAGE_SIZE);
 	native_store_gdt(gdt);
 	store_idt((void *)(save + XO_KSAVE_IDT));
@@ -106,41 +113,47 @@ static void fill_save(u8 *save)
 
 /* ------------------------------------------------------------------ binding */
 
-static u64 door(void)
+static bool is_open(const struct region *g)
 {
-	return READ_ONCE(*page(XO_KREGION_DOOR));
+	return g->number && READ_ONCE(*page(g, XO_KREGION_DOOR)) == g->number;
 }
 
 static void drop_region(void)
 {
-	u8 *old = region;
+	struct region *old = region;
 
 	WRITE_ONCE(region, NULL);
 	synchronize_rcu(); /* whoever saw it has interrupts on again */
 	xo_visit_forget();
 	if (old)
-		memunmap(old);
+		memunmap(old->at);
+	kfree(old);
 }
 
 /* The host's region, or that of the host which came after it. lock held. */
 static int make_region(u64 gpa, u32 n)
 {
-	u8 *at;
+	struct region *g = region;
 
-	if (region && region_gpa == gpa && region_cpus >= n && door() == region_number)
+	if (g && g->gpa == gpa && g->cpus >= n && is_open(g))
 		return 0;
 	if (!n || n > XO_KREGION_CPUS)
 		return -EINVAL;
 	drop_region();
-	at = memremap(gpa, (u64)XO_KREGION_PAGES(n) << PAGE_SHIFT, MEMREMAP_WB);
-	if (!at)
+	g = kzalloc(sizeof(*g), GFP_KERNEL);
+	if (!g)
 		return -ENOMEM;
-	memcpy(at + (XO_KREGION_TEXT << PAGE_SHIFT), xo_kgate_text, PAGE_SIZE);
-	memcpy(at + (XO_KREGION_HOME << PAGE_SHIFT), xo_kgate_home, PAGE_SIZE);
-	region_gpa = gpa;
-	region_cpus = n;
-	region_number = READ_ONCE(*(u64 *)(at + (XO_KREGION_DOOR << PAGE_SHIFT)));
-	smp_store_release(&region, at);
+	g->at = memremap(gpa, (u64)XO_KREGION_PAGES(n) << PAGE_SHIFT, MEMREMAP_WB);
+	if (!g->at) {
+		kfree(g);
+		return -ENOMEM;
+	}
+	memcpy(page(g, XO_KREGION_TEXT), xo_kgate_text, PAGE_SIZE);
+	memcpy(page(g, XO_KREGION_HOME), xo_kgate_home, PAGE_SIZE);
+	g->gpa = gpa;
+	g->cpus = n;
+	g->number = READ_ONCE(*page(g, XO_KREGION_DOOR));
+	smp_store_release(&region, g);
 	return 0;
 }
 
@@ -173,18 +186,18 @@ static bool find_record(struct xo_session *s)
 }
 
 /* Interrupts are off. */
-static int bind(struct visitor_cpu *cpu, u64 record)
+static int bind(const struct region *g, struct visitor_cpu *cpu, u64 record)
 {
 	u64 n = 0, rdx = 0;
 	long ret = xo_vmcall(XO_HC_BIND, record, &n, &rdx, 0);
 
 	if (ret)
 		return ret;
-	if (n >= region_cpus)
+	if (n >= g->cpus)
 		return -EOPNOTSUPP;
-	fill_tables(n);
-	cpu->cr3 = region_gpa + ((u64)XO_KREGION_CPU(n) << PAGE_SHIFT);
-	cpu->save = page(XO_KREGION_CPU(n) + XO_KREGION_CPU_SAVE);
+	fill_tables(g, n);
+	cpu->cr3 = g->gpa + ((u64)XO_KREGION_CPU(n) << PAGE_SHIFT);
+	cpu->save = page(g, XO_KREGION_CPU(n) + XO_KREGION_CPU_SAVE);
 	fill_save(cpu->save);
 	cpu->record = record;
 	return 0;
@@ -240,15 +253,16 @@ static u64 enter(const struct xo_link *l, u32 slot, u64 seq, struct visitor_cpu 
 /* Interrupts are off. */
 static u64 visit_here(struct xo_session *s, u32 slot, u64 seq, u64 *value)
 {
+	const struct region *g = smp_load_acquire(&region);
 	struct visitor_cpu *cpu = this_cpu_ptr(&cpus);
 	u64 record = s->record, status;
 	int ret = 0;
 
 	/* Closed: the host is about to take it away. */
-	if (!smp_load_acquire(&region) || !region_number || door() != region_number)
+	if (!g || !is_open(g))
 		ret = -ENODEV;
 	else if (cpu->record != record || !same_cr4(cpu))
-		ret = bind(cpu, record);
+		ret = bind(g, cpu, record);
 	if (!ret)
 		status = believed(enter(s->link, slot, seq, cpu, value));
 	else
@@ -268,8 +282,6 @@ static u64 visit(struct xo_session *s, u32 slot, u64 seq, u64 *value)
 	u64 status = XO_KGATE_ABSENT;
 	unsigned long flags;
 
-	if (has_segments())
-		return XO_KGATE_ABSENT;
 	local_irq_save(flags);
 	if (!xchg(&s->visiting, true)) {
 		status = visit_here(s, slot, seq, value);
@@ -310,7 +322,7 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 	u32 tries;
 
 	if (!READ_ONCE(l->kernel) || (c->op != XO_OP_SYSCALL && c->op != XO_OP_PING) ||
-	    s->buffer != XO_NO_SLOT || !find_record(s))
+	    s->buffer != XO_NO_SLOT || has_segments() || !find_record(s))
 		return XO_VISIT_NOT;
 	begin(s, c, slot, done);
 	for (tries = 0; tries < TRIES; tries++) {
@@ -328,7 +340,7 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 	}
 	if (status == XO_KGATE_FAULT)
 		WRITE_ONCE(s->record, 0); /* asked for again, later */
-	if (status == XO_KGATE_ABSENT || status == XO_KGATE_AGAIN)
+	if (status == XO_KGATE_ABSENT || status == XO_KGATE_AGAIN || status == XO_KGATE_UNBOUND)
 		return XO_VISIT_BUSY;
 	return status == XO_KGATE_DOWN ? XO_VISIT_DOWN : XO_VISIT_NOT;
 }

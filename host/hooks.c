@@ -39,7 +39,7 @@ static void exited(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	/* Exits of a nested guest belong to the hypervisor in the VM. */
 	if (vcpu->arch.hflags & HF_GUEST_MASK)
 		return;
-	if (unlikely(READ_ONCE(vm->tsc_wanted)))
+	if (unlikely(xo_clock_behind(vm, vcpu)))
 		xo_clock_forward(vm, vcpu);
 	if (unlikely(was_reset(vm, vcpu)))
 		xo_vm_end(vm, "the VM was reset");
@@ -77,6 +77,9 @@ static void notrace before_entry(unsigned long ip, unsigned long parent_ip, stru
 	vm = xo_vm_by_kvm(vcpu->kvm);
 	if (vm)
 		xo_gate_arm(vm, vcpu);
+	/* Not an instruction beside others of its VM whose clock went forward: it exits at once. */
+	if (vm && unlikely(xo_clock_behind(vm, vcpu)) && !(vcpu->arch.hflags & HF_GUEST_MASK))
+		smp_send_reschedule(smp_processor_id());
 	rcu_read_unlock();
 }
 

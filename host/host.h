@@ -150,6 +150,7 @@ struct xo_vm {
 	s64 tsc_offset; /* its vCPUs' clocks are to be that far at least, if tsc_wanted; visitor.h
 			 */
 	bool tsc_wanted;
+	bool tsc_stuck; /* its processor model has no TSC_ADJUST: it cannot be moved */
 
 	struct xo_gate_vm *gate; /* what it needs to call over `vmfunc`, or NULL; see away.h */
 	u32 lacks; /* enum xo_reason: of the vCPU that last said HELLO or asked; without a lock */

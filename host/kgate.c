@@ -75,17 +75,16 @@ static bool has_left(struct xo_gate_cpu *cpu, u64 quiets)
 
 /* Instructions and page tables of the guest's are in the region: without it the VM could not go on.
  */
-static bool wait_until_left(struct xo_vm *vm, u32 n)
+static bool wait_until_left(struct xo_vm *vm, u32 n, u32 *ms)
 {
 	struct xo_gate_cpu *cpu = vm->gate->cpu[n];
 	struct kvm_vcpu *vcpu = kvm_get_vcpu(vm->kvm, n);
 	u64 quiets;
-	u32 ms;
 
 	if (!cpu || !cpu->keptp || !vcpu)
 		return true;
 	quiets = READ_ONCE(cpu->quiets);
-	for (ms = 0; !has_left(cpu, quiets) && ms < LEAVE_MS; ms++) {
+	for (; !has_left(cpu, quiets) && *ms < LEAVE_MS; ++*ms) {
 		kvm_vcpu_kick(vcpu);
 		usleep_range(500, 1000);
 	}
@@ -95,7 +94,7 @@ static bool wait_until_left(struct xo_vm *vm, u32 n)
 void xo_kgate_close(struct xo_vm *vm)
 {
 	struct xo_kgate *k = vm->kgate;
-	u32 i;
+	u32 i, ms = 0;
 
 	if (!k || !vm->gate || READ_ONCE(vm->dead))
 		return;
@@ -103,7 +102,7 @@ void xo_kgate_close(struct xo_vm *vm)
 	xo_away_flush(); /* each CPU exits once: what it saw of the door before is told by `quiet`
 			  */
 	for (i = 0; i < k->cpus; i++)
-		k->stays |= !wait_until_left(vm, i);
+		k->stays |= !wait_until_left(vm, i, &ms);
 	if (k->stays)
 		pr_notice("VM '%s' does not run, or not with interrupts on: it keeps the memory of "
 			  "its gates "

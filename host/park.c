@@ -64,6 +64,12 @@ int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 
 	if (!r || r->callee != vm)
 		return -ENOENT;
+	/* T4: a halted vCPU's kernel would leave its flushes to KVM, who asks the vCPU whether it
+	 * is. */
+	if (vcpu->arch.pv_cpuid.features & BIT(KVM_FEATURE_PV_TLB_FLUSH)) {
+		xo_visits_kept_off(r->link, XO_REASON_PV_TLB_FLUSH);
+		return -EOPNOTSUPP;
+	}
 	/* With PCIDs its loads of CR3 would leave translations behind; see "Stale translations". */
 	if (cr4 & X86_CR4_PCIDE) {
 		xo_visits_kept_off(r->link, XO_REASON_PCID);

@@ -171,11 +171,18 @@ static const struct mmu_notifier_ops notifier_ops = {
 
 /* ------------------------------------------------------------------ mapping */
 
+/* As KVM itself does (nx_huge_pages=auto): where a change of a page's size may stop the processor
+ * (iTLB multihit, CVE-2018-12207) no guest has big leaves that it can execute. */
+static bool may_be_huge(void)
+{
+	return !boot_cpu_has_bug(X86_BUG_ITLB_MULTIHIT) || cpu_mitigations_off();
+}
+
 static bool is_huge(struct page **page, u64 gpa)
 {
 	u32 i;
 
-	if (page_to_pfn(page[0]) % HUGE_PAGES || gpa % PMD_SIZE)
+	if (!may_be_huge() || page_to_pfn(page[0]) % HUGE_PAGES || gpa % PMD_SIZE)
 		return false;
 	for (i = 1; i < HUGE_PAGES; i++)
 		if (page_to_pfn(page[i]) != page_to_pfn(page[0]) + i)
@@ -255,6 +262,8 @@ static int map_slot(struct xo_ram *ram, struct page **page, const struct xo_ram_
 		count = min_t(u64, HUGE_PAGES - (s->gfn + n) % HUGE_PAGES, s->npages - n);
 		error = map_piece(ram, page, (s->gfn + n) << PAGE_SHIFT, s->hva + (n << PAGE_SHIFT),
 				  count);
+		if (error == -EFAULT && !n)
+			return 0; /* a device's, which has no pages: left out, it evicts */
 		if (error)
 			return error;
 		cond_resched();

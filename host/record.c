@@ -16,8 +16,9 @@
 #include "kgate_blob.h"
 
 #define RECORDS_PER_LINK XO_SLOTS_PER_LINK
-/* How long a server CPU may take to fetch an evicted visitor when its record goes. */
-#define FETCH_MS	 5000
+/* How long a server CPU may take to fetch an evicted visitor when its record goes. One that is
+ * stopped has taken it back; so it is one that waits for the host's memory or processors. */
+#define FETCH_MS	 60000
 
 DEFINE_RAW_SPINLOCK(xo_record_lock);
 static LIST_HEAD(records); /* written under xo_mutex */
@@ -340,30 +341,43 @@ static u32 count(const struct xo_link *link)
  * After its memory changed nobody enters any more. Whoever asks first has it mapped anew; all its
  * records end before, also those of stubs that nobody calls just now, which would keep them. Their
  * threads learn it when they park again, their callers when they bind: and ask likewise.
+ *
+ * A link that did not qualify when it was made may do so now.
  */
-static int renew(struct xo_link *link)
+static int prepare(struct xo_link *link)
 {
-	struct xo_vm *callee = link->vm[XO_CALLEE];
+	struct xo_vm *caller = link->vm[XO_CALLER], *callee = link->vm[XO_CALLEE];
+	bool anew = !callee->ram || READ_ONCE(callee->ram->revoked);
+	u64 begin = ktime_get_ns();
 	struct xo_record *r, *next;
 	enum xo_reason reason;
-	u64 begin;
 
-	if (callee->ram && !READ_ONCE(callee->ram->revoked))
-		return 0;
-	if (ktime_get_ns() < callee->ram_rests)
+	if (anew && begin < callee->ram_rests)
 		return -EXDEV;
-	if (!callee->ram)
-		return 0; /* as if for the first time */
-	list_for_each_entry_safe(r, next, &records, node)
-		if (r->callee == callee)
-			end(r);
-	begin = ktime_get_ns();
-	xo_ram_free(callee);
-	reason = xo_ram_get(callee);
-	callee->ram_rests = ktime_get_ns() + REST * (ktime_get_ns() - begin);
+	reason = xo_vmfunc_qualify(caller);
 	if (reason)
-		xo_visits_kept_off(link, reason);
-	return reason ? -EXDEV : 0;
+		return reason;
+	if (anew) {
+		list_for_each_entry_safe(r, next, &records, node)
+			if (r->callee == callee)
+				end(r);
+		xo_ram_free(callee);
+	}
+	reason = xo_visits_enable(caller, callee);
+	if (anew)
+		callee->ram_rests = ktime_get_ns() + REST * (ktime_get_ns() - begin);
+	return reason;
+}
+
+/* What ended or changed while it was made, and could not find it yet: nobody enters it. */
+static void publish(struct xo_record *r)
+{
+	list_add_tail_rcu(&r->node, &records);
+	raw_spin_lock_irq(&xo_record_lock);
+	if (READ_ONCE(r->callee->ram->revoked) || !READ_ONCE(r->callee->up) ||
+	    !READ_ONCE(r->caller->up))
+		xo_record_close(r);
+	raw_spin_unlock_irq(&xo_record_lock);
 }
 
 /* Refused for a reason that somebody can do something about. */
@@ -388,10 +402,7 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 		return keep_off(link, XO_REASON_GATE_BUILD);
 	if (count(link) >= RECORDS_PER_LINK)
 		return -EDQUOT;
-	/* A link that did not qualify when it was made may do so now. */
-	error = renew(link) ?: xo_vmfunc_qualify(link->vm[XO_CALLER])
-			    ?: xo_visits_enable(link->vm[XO_CALLER], callee)
-			    ?: xo_ram_runtime(callee->ram, request->save_gpa);
+	error = prepare(link) ?: xo_ram_runtime(callee->ram, request->save_gpa);
 	if (error)
 		return keep_off(link, error);
 	r = kzalloc(sizeof(*r), GFP_KERNEL_ACCOUNT);
@@ -410,7 +421,7 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 		kfree(r);
 		return keep_off(link, error);
 	}
-	list_add_tail_rcu(&r->node, &records);
+	publish(r);
 	request->id = r->id;
 	return 0;
 }

@@ -10,6 +10,7 @@
  */
 #include "visit.h"
 #include "visitor.h"
+#include <asm/msr.h>
 #include "kgate_blob.h"
 
 #define KERNEL_CS    0x10
@@ -18,7 +19,7 @@
 #define KERNEL_SS_AR 0xc093
 #define FLAT_LIMIT   0xffffffff
 #define AR_UNUSABLE  0x10000
-#define SAVE_STACK   0x3f8 /* in the save page; nobody uses it, as interrupts are off */
+#define SAVE_STACK   0xff8 /* in the save page; nobody uses it, as interrupts are off */
 #define CR3_ADDRESS  GENMASK_ULL(51, 12)
 
 /* ------------------------------------------------------------------ binding */
@@ -57,8 +58,12 @@ static enum xo_reason differs(const struct kvm_vcpu *vcpu, const struct xo_recor
 	return XO_REASON_NONE;
 }
 
-/* The clock of the VM that is behind goes forward, all its vCPUs': true when they are alike. */
-static bool clocks_agree(const struct kvm_vcpu *vcpu, struct xo_record *r)
+/*
+ * The clock of the VM that is behind goes forward, all its vCPUs': 0 when they are alike, -EAGAIN,
+ * or XO_REASON_CLOCK_DIFFERS: never beyond the host's own, since the one ahead may have been set by
+ * its kernel, and would take the other's with it.
+ */
+static int clocks_differ(const struct kvm_vcpu *vcpu, struct xo_record *r)
 {
 	s64 mine = vcpu->arch.l1_tsc_offset, theirs = r->server->arch.l1_tsc_offset;
 	struct xo_vm *vm = mine < theirs ? r->caller : r->callee;
@@ -66,14 +71,16 @@ static bool clocks_agree(const struct kvm_vcpu *vcpu, struct xo_record *r)
 	unsigned long i;
 
 	if (mine == theirs)
-		return true;
+		return 0;
+	if (max(mine, theirs) > 0 || READ_ONCE(vm->tsc_stuck))
+		return XO_REASON_CLOCK_DIFFERS;
 	vm->tsc_offset = max(mine, theirs);
 	smp_store_release(&vm->tsc_wanted, true);
 	kvm_for_each_vcpu(i, v, vm->kvm) {
 		v->arch.pv.pv_unhalted |= v->arch.mp_state == KVM_MP_STATE_HALTED;
-		kvm_vcpu_kick(v); /* halted, or in the guest: at its next entry it goes forward */
+		kvm_vcpu_kick(v);
 	}
-	return false;
+	return -EAGAIN;
 }
 
 /* -EAGAIN: it is another vCPU's, which may be inside just now. */
@@ -110,8 +117,9 @@ static int bind(struct xo_gate_cpu *cpu, struct kvm_vcpu *vcpu, struct xo_record
 	error = differs(vcpu, r);
 	if (error)
 		return error;
-	if (!clocks_agree(vcpu, r))
-		return -EAGAIN;
+	error = clocks_differ(vcpu, r);
+	if (error)
+		return error;
 	if (r->bound != cpu)
 		error = take_from(r);
 	if (error)
@@ -358,6 +366,15 @@ static void astray(struct xo_record *r, struct xo_away *a)
 	go_home(a, xo_evict(r, a), 0);
 }
 
+/* Who comes home by an exit. KVM does so when another VM gets the processor, and here none does;
+ * and the caller's own (guest/kgate.S) is intercepted, and perhaps refused, if it is bound no more.
+ */
+static void clear_predictors(const struct xo_record *r)
+{
+	if (READ_ONCE(r->link->ibpb))
+		wrmsrl_safe(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
 bool xo_visitor_home(struct xo_away *a)
 {
 	struct xo_record *r = a->cpu->current_record;
@@ -365,6 +382,7 @@ bool xo_visitor_home(struct xo_away *a)
 	if (!a->cpu->kernel.cr3)
 		return false;
 	if (r && a->eptp == r->eptp) {
+		clear_predictors(r);
 		from_callee(r, a);
 		return true;
 	}
@@ -374,9 +392,10 @@ bool xo_visitor_home(struct xo_away *a)
 	 * is its context, for nobody can change the list who does not find the gate. */
 	if (a->cr3 == a->cpu->kernel.cr3 && xo_from_ring0())
 		from_gate(r, a);
-	else if (r && a->list_svc == r->eptp)
+	else if (r && a->list_svc == r->eptp) {
+		clear_predictors(r);
 		astray(r, a);
-	else
+	} else
 		return false;
 	return true;
 }
@@ -425,14 +444,20 @@ bool xo_visitor_at_home(struct xo_away *a)
 
 /* ------------------------------------------------------------------ clocks */
 
-/* Exactly as the guest's own IA32_TSC_ADJUST would, but that it does not see it. */
+bool xo_clock_behind(const struct xo_vm *vm, const struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vm->tsc_wanted) && !READ_ONCE(vm->tsc_stuck) &&
+	       vm->tsc_offset > (s64)vcpu->arch.l1_tsc_offset;
+}
+
+/* Exactly as the guest's own IA32_TSC_ADJUST would, but that it does not see it. A processor model
+ * without that register stays behind. */
 void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 {
-	s64 behind = vm->tsc_offset - (s64)vcpu->arch.l1_tsc_offset;
-	s64 adjusted = vcpu->arch.ia32_tsc_adjust_msr;
+	s64 was = vcpu->arch.l1_tsc_offset, adjusted = vcpu->arch.ia32_tsc_adjust_msr;
 
-	if (behind <= 0)
-		return;
-	kvm_set_msr(vcpu, MSR_IA32_TSC_ADJUST, adjusted + behind);
+	kvm_set_msr(vcpu, MSR_IA32_TSC_ADJUST, adjusted + vm->tsc_offset - was);
 	vcpu->arch.ia32_tsc_adjust_msr = adjusted;
+	if ((s64)vcpu->arch.l1_tsc_offset == was)
+		WRITE_ONCE(vm->tsc_stuck, true);
 }

@@ -12,7 +12,7 @@ HOST_KERNELS := $(patsubst lab/packages.kernel-%,%,$(wildcard lab/packages.kerne
 
 # The modules that the host loads: NAME:FOLDER.
 HOST_KMODS   := crossover:host lab_console:lab/console xo_warn:test/lab/ko/xo_warn xo_tick:test/lab/ko/xo_tick \
-		xo_stale:test/lab/ko/xo_stale xo_pretend:test/lab/ko/xo_pretend
+		xo_stale:test/lab/ko/xo_stale
 
 define xo_host_kmod
 $(B)/$(1)/ko/$(2).ko: $$(wildcard $(3)/*.[chS]) $(3)/Kbuild $$(wildcard include/crossover/*) \

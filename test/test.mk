@@ -4,7 +4,6 @@ include lab/kbuild.mk
 $(eval $(call xo_kmod,xo_hostile,test/lab/ko/xo_hostile))
 $(eval $(call xo_kmod,xo_warn,test/lab/ko/xo_warn))
 $(eval $(call xo_kmod,xo_tick,test/lab/ko/xo_tick))
-$(eval $(call xo_kmod,xo_pretend,test/lab/ko/xo_pretend))
 
 ifdef T
 test: all payload lab-images    ## unit and lab tests; T=NAME runs one

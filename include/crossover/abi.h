@@ -592,8 +592,9 @@ struct xo_g_call {
 };
 #define XO_G_CALL      _IOWR(XO_IOC, 0x24, struct xo_g_call)
 /* EBUSY, and nothing has happened, instead of waiting until a slot is free; and, where the stub can
- * be visited, until its virtual CPU has time for it. A call that has begun is waited for as ever.
- */
+ * be visited, until its virtual CPU has time for it. A call that goes by exit (no stub can be
+ * visited just now; a path that the policy looks at; a 32-bit caller), or that has begun, is waited
+ * for as ever. */
 #define XO_CALL_NOWAIT 0x80000000U
 
 /*

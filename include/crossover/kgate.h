@@ -115,7 +115,7 @@
 #define XO_KSAVE_RFLAGS	     0x98
 #define XO_KSAVE_RSP	     0xa0
 #define XO_KSAVE_SS	     0xa8
-#define XO_KSAVE_XSAVE	     0x400 /* the FPU's state, during a visit; 3072 bytes */
-#define XO_KSAVE_XINIT	     0xc00 /* an image of its initial state */
+#define XO_KSAVE_XSAVE	     0x100 /* the FPU's state, during a visit; up to XINIT */
+#define XO_KSAVE_XINIT	     0xc00 /* an image of its initial state, 576 bytes: no more is read */
 
 #endif

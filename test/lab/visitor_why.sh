@@ -66,4 +66,14 @@ expect_status "the link that is offered" 0 xo link mgr keeper
 expect_status "and then" 1 xo link --engine vmfunc --kernel --ibpb mgr keeper
 expect_says "how its calls go" 'mgr -> keeper is as it was, its engine is exit'
 xo unlink mgr keeper; vm keeper sh -c 'pkill xo; sleep 1; rmmod crossover_guest'; xo unenrol keeper; xo vm kill keeper
+# and one whose kernel leaves flushes to KVM
+{ cat /etc/crossover/vm.conf; echo CPU=host,-umip,-pku,-pcid; } >/tmp/flush.conf
+for _ in $(seq 20); do xo vm --config /tmp/flush.conf start keeper:192:1 2>/dev/null && break; sleep 0.5; done
+xo vm wait --timeout 120 keeper && xo enrol keeper || fail "VM keeper"
+guest_up keeper
+expect_status "a link" 0 xo link --engine vmfunc --kernel mgr keeper
+vm keeper sh -c "mkdir -p /etc/crossover; echo '$open_policy' >/etc/crossover/policy; xo serve --daemon" || fail "xo serve in keeper"
+mgr $T/xo_visitor calls keeper 110 100 "$(vm keeper pidof xo)" || fail "calls of keeper"
+expect_status "stat" 0 xo stat;			expect_says "why" 'PV_TLB_FLUSH +mgr -> keeper: .*-kvm-pv-tlb-flush'
+xo unlink mgr keeper; vm keeper sh -c 'pkill xo; sleep 1; rmmod crossover_guest'; xo unenrol keeper; xo vm kill keeper
 down
