@@ -7,6 +7,7 @@
  */
 #include <linux/io.h>
 #include <linux/preempt.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -301,7 +302,9 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed
 			break;
 		if (need_resched())
 			xo_park_pay(s, owed);
-		cond_resched();
+		/* It never sleeps of its own will, and tasks' RCU (a probe that becomes a jump, a
+		 * trampoline that goes) waits for each task to be nowhere. */
+		cond_resched_tasks_rcu_qs();
 	}
 	end(&p);
 	return got;
