@@ -19,9 +19,9 @@ $(SVC): test/lab/src/xo_svc.c $(B)/lib/libcrossover.a include/crossover/crossove
 VISITOR := $(B)/test/xo_visitor
 PAYLOAD_TEST += $(VISITOR)
 
-$(VISITOR): test/lab/src/xo_visitor.c include/crossover/abi.h include/crossover/mark.h test/raw.mk
+$(VISITOR): test/lab/src/xo_visitor.c test/lab/src/xo_session.h include/crossover/abi.h include/crossover/mark.h test/raw.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -static -o $@ $<
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -o $@ $<
 
 # xo_qmp: commands for QEMU.
 QMP := $(B)/test/xo_qmp
@@ -43,6 +43,6 @@ $(TOUCH): test/lab/src/xo_touch.c test/raw.mk
 VISITOR_FILES := $(B)/test/xo_visitor_files
 PAYLOAD_TEST += $(VISITOR_FILES)
 
-$(VISITOR_FILES): test/lab/src/xo_visitor_files.c include/crossover/abi.h include/crossover/mark.h test/raw.mk
+$(VISITOR_FILES): test/lab/src/xo_visitor_files.c test/lab/src/xo_session.h include/crossover/abi.h include/crossover/mark.h test/raw.mk
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -static -pthread -o $@ $<
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -pthread -o $@ $<

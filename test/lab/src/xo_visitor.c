@@ -27,55 +27,8 @@
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
-#include <crossover/abi.h>
 #include <crossover/mark.h>
-
-#define DIE(...) (fprintf(stderr, "xo_visitor: " __VA_ARGS__), fputc('\n', stderr), exit(1))
-
-static int open_device(void)
-{
-	int fd = open("/dev/crossover", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		DIE("/dev/crossover: %m");
-	return fd;
-}
-
-static int try_session(const char *callee)
-{
-	struct xo_g_connect c = { .revision = XO_ABI_REVISION, .umask = 022 };
-	int fd = open_device();
-
-	strncpy(c.callee, callee, sizeof(c.callee) - 1);
-	if (!ioctl(fd, XO_G_CONNECT, &c))
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int session(const char *callee)
-{
-	int fd = try_session(callee);
-
-	if (fd < 0)
-		DIE("XO_G_CONNECT to %s: %m", callee);
-	return fd;
-}
-
-static int call_op(int fd, uint32_t op, uint32_t nr, int64_t *result)
-{
-	struct xo_g_call c = { .op = op, .nr = nr };
-
-	if (ioctl(fd, XO_G_CALL, &c))
-		return -errno;
-	*result = c.result;
-	return 0;
-}
-
-static int call(int fd, uint32_t nr, int64_t *result)
-{
-	return call_op(fd, XO_OP_SYSCALL, nr, result);
-}
+#include "xo_session.h"
 
 /* WANT -1: anything above 0. */
 static int is_right(int64_t result, int64_t want)

@@ -38,50 +38,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include <crossover/abi.h>
 #include <crossover/mark.h>
-
-#define DIE(...) (fprintf(stderr, "xo_visitor_files: " __VA_ARGS__), fputc('\n', stderr), exit(1))
-
-static int open_device(void)
-{
-	int fd = open("/dev/crossover", O_RDWR | O_CLOEXEC);
-
-	if (fd < 0)
-		DIE("/dev/crossover: %m");
-	return fd;
-}
-
-static int try_session(const char *callee)
-{
-	struct xo_g_connect c = { .revision = XO_ABI_REVISION, .umask = 022 };
-	int fd = open_device();
-
-	strncpy(c.callee, callee, sizeof(c.callee) - 1);
-	if (!ioctl(fd, XO_G_CONNECT, &c))
-		return fd;
-	close(fd);
-	return -1;
-}
-
-static int session(const char *callee)
-{
-	int fd = try_session(callee);
-
-	if (fd < 0)
-		DIE("XO_G_CONNECT to %s: %m", callee);
-	return fd;
-}
-
-static int call(int fd, uint32_t nr, int64_t *result)
-{
-	struct xo_g_call c = { .op = XO_OP_SYSCALL, .nr = nr };
-
-	if (ioctl(fd, XO_G_CALL, &c))
-		return -errno;
-	*result = c.result;
-	return 0;
-}
+#include "xo_session.h"
 
 /* ------------------------------------------------------------------ one operation */
 
@@ -101,20 +59,6 @@ struct op {
 	struct stat st;
 };
 
-/* A call whose request is `in`, and whose reply goes to `out`. */
-static int64_t raw(int fd, struct xo_g_call *c, const void *in, uint32_t in_len, void *out,
-		   uint32_t room)
-{
-	c->op = XO_OP_SYSCALL;
-	c->in = (uintptr_t)in;
-	c->in_len = in_len;
-	c->out = (uintptr_t)out;
-	c->out_len = room;
-	if (ioctl(fd, XO_G_CALL, c))
-		DIE("call %u: %m", c->nr);
-	return c->result;
-}
-
 static void run_number(int fd, struct op *op)
 {
 	int err = call(fd, op->nr, &op->result[0]);
@@ -130,20 +74,6 @@ static void check_number(struct op *op)
 		    (long long)op->want);
 }
 
-static int64_t remote_open(int fd, const char *path, int flags)
-{
-	struct xo_g_call c = { .nr = SYS_open, .args = { 0, flags, 0 } };
-
-	return raw(fd, &c, path, strlen(path) + 1, NULL, 0);
-}
-
-static int64_t remote_close(int fd, int there)
-{
-	struct xo_g_call c = { .nr = SYS_close, .args = { there } };
-
-	return raw(fd, &c, NULL, 0, NULL, 0);
-}
-
 static void compare(const struct op *op, int64_t len)
 {
 	char want[BYTES];
@@ -157,9 +87,7 @@ static void compare(const struct op *op, int64_t len)
 
 static void run_pread(int fd, struct op *op)
 {
-	struct xo_g_call c = { .nr = SYS_pread64, .args = { op->there, 0, BYTES, op->at } };
-
-	op->result[0] = raw(fd, &c, NULL, 0, op->bytes, BYTES);
+	op->result[0] = remote_pread(fd, op->there, op->bytes, BYTES, op->at);
 }
 
 static void check_pread(struct op *op)
