@@ -81,7 +81,7 @@ xd_push_nowhere:
 	ret
 	int3
 
-/* In the callee's IDT. */
+/* In the callee's IDT, on a stack of its own: of xd_push_nowhere(), or of who lost RSP in the window. */
 	.globl	xd_double_fault
 xd_double_fault:
 	cmp	dword ptr [rip + xd_df_expected], 0
@@ -90,7 +90,16 @@ xd_double_fault:
 	mov	rsp, [rip + saved_rsp]
 	mov	eax, 1
 	ret
-1:	jmp	[rip + xd_old_df]
+1:	push	rax
+	push	rcx
+	mov	rax, [rsp + 24]		/* RIP, above the error code */
+	movabs	rcx, XO_KGATE_BASE
+	sub	rax, rcx
+	cmp	rax, 0x10000
+	pop	rcx
+	pop	rax
+	jb	xd_recover
+	jmp	[rip + xd_old_df]
 	int3
 
 /* void xd_ring3(u64 rip, u64 rsp): IRETQ; never back */

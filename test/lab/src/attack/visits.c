@@ -28,6 +28,7 @@
 #define TRIES	  100
 #define WRONG_MAX 4 /* then it ends: the rest would be as wrong */
 #define USER_GS	  0x1234567000UL
+#define READ_RAX  7 /* bytes of MOV RAX, [RIP + ...] */
 
 static int device, session;
 static uint64_t link_id;
@@ -326,13 +327,25 @@ static void leaves(void)
 	}
 }
 
+/* In, or right behind, what reads the stub's CR3: another is loaded, of no page tables. The
+ * callee's kernel dies of that, there as natively, and is nobody to ask any more. */
+static bool is_deadly(uint32_t k)
+{
+	static const unsigned char load[] = { 0x0f, 0x22, 0xd8 }; /* MOV CR3, RAX */
+	const unsigned char *rt = xo_kgate_rt + XO_L_krt_enter,
+			    *at = memmem(rt, XO_L_krt_end - XO_L_krt_enter, load, sizeof(load));
+	uint32_t end = XO_KGATE_RT + (at - xo_kgate_rt);
+
+	return k > end - READ_RAX && k <= end;
+}
+
 static void window_bytes(const char *what, uint32_t from, uint32_t end, uint32_t step)
 {
 	uint64_t tries = 0, missed = 0, harmed = 0, recovered = visits_seen(XD_SEEN_RECOVERED);
 	uint32_t k, v;
 
 	for (k = from; k < end; k += step)
-		for (v = 0; v < 5; v++) {
+		for (v = 0; v < 5 && !is_deadly(k); v++) {
 			tries++;
 			missed += !left_once(XD(XD_WINDOW, v << 16 | k));
 			if (!visits_unharmed() && harmed++ < 5)
