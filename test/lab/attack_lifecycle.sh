@@ -28,15 +28,6 @@ callers_end() {
 }
 pinned() { xo stat | awk '/^VM.*PINNED/ { on = 1; next } /^$/ { on = 0 } on { n += $6 } END { print n + 0 }'; }
 
-# kernel_kib: memory of the host that no process, no cache, no slab and no list of free pages has; that of slabs
-kernel_kib() {
-	sync; echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory; sleep 0.3
-	awk '$1 == "count:" { v["free"] += 4 * $2 } # of a CPU, in /proc/zoneinfo
-		{ v[$1] = $2 }
-		END { n = v["MemTotal:"] - v["MemFree:"] - v["Buffers:"] - v["Cached:"] - v["SwapCached:"] - v["AnonPages:"]
-			n -= v["Slab:"] + v["KernelStack:"] + v["PageTables:"] + v["SecPageTables:"] + v["Percpu:"] + v["VmallocUsed:"] + v["free"]
-			print n, v["SUnreclaim:"] }' /proc/meminfo /proc/zoneinfo
-}
 attack_down() {
 	mgr pkill -9 -x xo_attack; web pkill -9 -x xo_attack
 	down
@@ -123,7 +114,4 @@ attack_end
 echo "pages pinned by the host with no link: $(pinned)"
 [ -n "$before" ] || exit 0
 attack_down
-after=$(kernel_kib)
-echo "host's kernel memory, KiB, of no process, cache or list, then of slabs: before $before, after $after"
-[ $((${after% *} - ${before% *})) -lt 2048 ] || fail "memory of the host is lost"
-[ $((${after#* } - ${before#* })) -lt 2048 ] || fail "slab memory of the host is lost"
+expect_memory "$before"

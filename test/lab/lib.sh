@@ -123,3 +123,21 @@ down() {
 	done
 	rmmod crossover || fail "rmmod crossover"
 }
+
+# kernel_kib: memory of the host that no process, no cache, no slab and no list of free pages has; that of slabs
+kernel_kib() {
+	sync; echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory; sleep 0.3
+	awk '$1 == "count:" { v["free"] += 4 * $2 } # of a CPU, in /proc/zoneinfo
+		{ v[$1] = $2 }
+		END { n = v["MemTotal:"] - v["MemFree:"] - v["Buffers:"] - v["Cached:"] - v["SwapCached:"] - v["AnonPages:"]
+			n -= v["Slab:"] + v["KernelStack:"] + v["PageTables:"] + v["SecPageTables:"] + v["Percpu:"] + v["VmallocUsed:"] + v["free"]
+			print n, v["SUnreclaim:"] }' /proc/meminfo /proc/zoneinfo
+}
+# expect_memory BEFORE: of what kernel_kib said nothing has gone
+expect_memory() {
+	local after
+	after=$(kernel_kib)
+	echo "host's kernel memory, KiB, of no process, cache or list, then of slabs: before $1, after $after"
+	[ $((${after% *} - ${1% *})) -lt 2048 ] || fail_at "memory of the host is lost"
+	[ $((${after#* } - ${1#* })) -lt 2048 ] || fail_at "slab memory of the host is lost"
+}

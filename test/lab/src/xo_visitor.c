@@ -8,7 +8,8 @@
  *	xo_visitor forced CALLEE NR WANT AGAIN  an exit before each instruction away; AGAIN: and another
  *	                                        so many instructions later (0: none)
  *	xo_visitor ticked CALLEE NR WANT AGAIN  the same with interrupts of the host, AGAIN and again
- *	xo_visitor until CALLEE NR WANT S       calls for S seconds or until SIGTERM, whatever becomes of them
+ *	xo_visitor until CALLEE NR WANT S [REST]  calls for S seconds or until SIGTERM, whatever becomes of
+ *	                                        them; and REST milliseconds after each eighth
  *	xo_visitor notsc COMMAND...             runs it so that it may not read the TSC (CR4.TSD)
  *	xo_visitor nowait CALLEE NR WANT S      calls for S seconds that may not wait, and how those ended
  *	xo_visitor idle CALLEE S                a session that made some calls, and makes none for S seconds
@@ -142,7 +143,7 @@ static void on_term(int sig)
 	stop = sig;
 }
 
-static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
+static void until(const char *callee, uint32_t nr, int64_t want, int seconds, int rest)
 {
 	time_t end = time(NULL) + seconds;
 	unsigned long right = 0, wrong = 0, failed = 0, sessions = 0;
@@ -167,7 +168,8 @@ static void until(const char *callee, uint32_t nr, int64_t want, int seconds)
 			close(fd);
 			fd = -1;
 		} else if (is_right(result, want)) {
-			right++;
+			if (++right % 8 == 0 && rest)
+				usleep(rest * 1000);
 		} else {
 			wrong++;
 		}
@@ -274,8 +276,9 @@ int main(int argc, char **argv)
 		       argv[1][0] == 't');
 	else if (argc == 6 && !strcmp(argv[1], "nowait"))
 		nowait(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
-	else if (argc == 6 && !strcmp(argv[1], "until"))
-		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]));
+	else if ((argc == 6 || argc == 7) && !strcmp(argv[1], "until"))
+		until(argv[2], atoi(argv[3]), atoll(argv[4]), atoi(argv[5]),
+		      argc == 7 ? atoi(argv[6]) : 0);
 	else if (argc > 2 && !strcmp(argv[1], "notsc"))
 		notsc(argv + 2);
 	else if (argc == 4 && !strcmp(argv[1], "idle"))
