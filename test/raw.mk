@@ -46,3 +46,13 @@ PAYLOAD_TEST += $(VISITOR_FILES)
 $(VISITOR_FILES): test/lab/src/xo_visitor_files.c test/lab/src/xo_session.h include/crossover/abi.h include/crossover/mark.h test/raw.mk
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -pthread -o $@ $<
+
+# xo_visitor_hard, xo_chores: those that a visitor cannot end.
+VISITOR_HARD := $(B)/test/xo_visitor_hard
+PAYLOAD_TEST += $(VISITOR_HARD)
+
+$(VISITOR_HARD): test/lab/src/xo_visitor_hard.c test/lab/src/xo_session.h include/crossover/abi.h include/crossover/mark.h test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -o $@ $<
+
+$(eval $(call xo_kmod,xo_chores,test/lab/ko/xo_chores))
