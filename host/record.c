@@ -347,7 +347,8 @@ static u32 count(const struct xo_link *link)
 static int prepare(struct xo_link *link)
 {
 	struct xo_vm *caller = link->vm[XO_CALLER], *callee = link->vm[XO_CALLEE];
-	bool anew = !callee->ram || READ_ONCE(callee->ram->revoked);
+	bool revoked = callee->ram && READ_ONCE(callee->ram->revoked);
+	bool anew = !callee->ram || revoked;
 	u64 begin = ktime_get_ns();
 	struct xo_record *r, *next;
 	enum xo_reason reason;
@@ -364,7 +365,7 @@ static int prepare(struct xo_link *link)
 		xo_ram_free(callee);
 	}
 	reason = xo_visits_enable(caller, callee);
-	if (anew)
+	if (revoked || reason)
 		callee->ram_rests = ktime_get_ns() + REST * (ktime_get_ns() - begin);
 	return reason;
 }

@@ -14,6 +14,7 @@
  *	xo_visitor nowait CALLEE NR WANT S      calls for S seconds that may not wait, and how those ended
  *	xo_visitor idle CALLEE S                a session that made some calls, and makes none for S seconds
  *	xo_visitor visits                       in either: visits of each link, as counted there
+ *	xo_visitor tsc                          in any: the time-stamp counter
  *	xo_visitor records                      in the host: records and their counters
  * clang-format on */
 #include <errno.h>
@@ -283,6 +284,8 @@ int main(int argc, char **argv)
 		notsc(argv + 2);
 	else if (argc == 4 && !strcmp(argv[1], "idle"))
 		idle(argv[2], atoi(argv[3]));
+	else if (argc == 2 && !strcmp(argv[1], "tsc"))
+		printf("%llu\n", __builtin_ia32_rdtsc());
 	else if (argc == 2 && !strcmp(argv[1], "visits"))
 		visits();
 	else if (argc == 2 && !strcmp(argv[1], "records"))

@@ -12,6 +12,10 @@
  *	rcu       waits for all CPUs to have been elsewhere
  *	work      waits for a worker of each CPU
  *
+ * In a caller:
+ *
+ *	ahead     sets its CPU's TSC forward by months; once more: back
+ *
  *   cat /sys/module/xo_chores/parameters/nap
  */
 #include <linux/cpu.h>
@@ -22,6 +26,7 @@
 #include <linux/smp.h>
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
+#include <asm/msr.h>
 
 #define NAP_US	  1000
 #define TIMER_US  500
@@ -165,6 +170,21 @@ static const char *each_worker(void)
 	return all_but(&count, 0);
 }
 
+#define AHEAD (1ULL << 49)
+
+static const char *ahead(void)
+{
+	static bool is_ahead;
+	u64 adjust;
+
+	preempt_disable();
+	rdmsrl(MSR_IA32_TSC_ADJUST, adjust);
+	wrmsrl(MSR_IA32_TSC_ADJUST, is_ahead ? adjust - AHEAD : adjust + AHEAD);
+	preempt_enable();
+	is_ahead = !is_ahead;
+	return "done";
+}
+
 static int get(char *buffer, const struct kernel_param *kp)
 {
 	return sysfs_emit(buffer, "%s\n", ((chore_fn)kp->arg)());
@@ -181,6 +201,7 @@ module_param_cb(ipi, &ops, ipi, 0444);
 module_param_cb(flush, &ops, flush, 0444);
 module_param_cb(rcu, &ops, rcu, 0444);
 module_param_cb(work, &ops, each_worker, 0444);
+module_param_cb(ahead, &ops, ahead, 0444);
 /* clang-format on */
 
 MODULE_LICENSE("GPL");
