@@ -8,3 +8,11 @@ $(HAMMER): test/lab/src/xo_hammer.c $(B)/lib/libcrossover.a include/crossover/ma
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -pthread -o $@ $< $(B)/lib/libcrossover.a
 
 $(eval $(call xo_kmod,xo_shoot,test/lab/ko/xo_shoot))
+
+# xo_press: a host that is short of memory.
+PRESS := $(B)/test/xo_press
+PAYLOAD_TEST += $(PRESS)
+
+$(PRESS): test/lab/src/xo_press.c test/hammer.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -static -o $@ $<
