@@ -26,14 +26,17 @@ for s in mgr:a mgr:b app:c app:d; do
 	hammer_start "${s%:*}" "${s#*:}" web "/tmp/${s#*:}" 2 $each $first
 	first=$((first + 2))
 done
-web sh -c "insmod $KO/xo_shoot.ko cpu=-1 gap_us=1000
+web sh -c "insmod $KO/xo_shoot.ko cpu=-1 gap_us=4000
 	for p in \$(pgrep -P \$(cat /run/crossover-serve.pid)); do echo \$p >/sys/module/xo_shoot/parameters/pid || exit 1; done
-	(while [ ! -e /tmp/rest ]; do cp $KO/xo_tick.ko /tmp/copy && cmp $KO/xo_tick.ko /tmp/copy || touch /tmp/bad; done) >/dev/null 2>&1 </dev/null &" ||
+	rm -f /tmp/rest /tmp/bad
+	(while [ ! -e /tmp/rest ]; do cp $KO/xo_tick.ko /tmp/copy && cmp $KO/xo_tick.ko /tmp/copy || touch /tmp/bad; sleep 0.05; done) >/dev/null 2>&1 </dev/null &" ||
 	fail "the callee's own load"
 
 # The host: timers, and a shortage of memory.
 insmod $KO/xo_tick.ko hz=1000 || fail "xo_tick"
-rm -f /tmp/done; trap "touch /tmp/done" EXIT
+rm -f /tmp/done
+ends() { touch /tmp/done; wait; web touch /tmp/rest; [ -z "$(vm_pid app)" ] || xo vm kill app; }
+trap ends EXIT
 $T/xo_press /dev/sda 8 8 /tmp/done >/tmp/press 2>&1 &
 ticks() { cat /sys/module/xo_tick/parameters/ticks; }
 up_seconds() { cut -d. -f1 /proc/uptime; }

@@ -9,7 +9,7 @@
  *	                                above what the kernel begins to reclaim at. Then, each second:
  *	                                STEP MiB in small pages, every second of which is given back;
  *	                                STEP MiB of DISK are read, so that the rest is page cache; all
- *	                                is compacted; and half of STEP is asked for in huge pages,
+ *	                                is compacted; and four STEPs are asked for in huge pages,
  *	                                for which the kernel has to reclaim and to move pages while
  *	                                its caller waits; and given back
  *
@@ -147,7 +147,7 @@ static void press(int disk, struct memory *m, unsigned long huge, unsigned long 
 	give_back(m);
 	read_on(disk, step * MIB);
 	write_number("/proc/sys/vm/compact_memory", 1);
-	write_number(HUGE_PAGES, huge + step / 2 / HUGE_MIB);
+	write_number(HUGE_PAGES, huge + 4 * step / HUGE_MIB);
 	look(m);
 	write_number(HUGE_PAGES, huge);
 	m->rounds++;
