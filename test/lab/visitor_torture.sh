@@ -6,7 +6,7 @@
 . /opt/crossover/test/lab/hammer.inc
 n=${XO_N:-50000}
 guest=${XO_GUEST:-500000000}
-LATE=${XO_LATE:-200000000}
+LATE=${XO_LATE:-50000000} # ticks; a vCPU waits for others, and its call for a time slice of the stub
 [ "$(nproc)" -ge 2 ] || skip "the host has one CPU"
 each=$((n / 8))
 up "$open_policy
@@ -64,7 +64,7 @@ cat /tmp/press
 web sh -c 'touch /tmp/rest; [ ! -e /tmp/bad ]' || fail "a file of the callee's own load was wrong"
 expect_eq "pages that were wrong" "$(awk '{ print $4 }' <<<"$shots")" 0
 [ "$(count guest_instructions)" -ge "$guest" ] || fail "only $(count guest_instructions) instructions in guests, $guest wanted"
-[ $v -ge $((calls / 10)) ] || fail "of $calls calls only $v were visits"
+[ $v -ge $((calls / 2)) ] || fail "of $calls calls only $v were visits"
 [ $s -ge $((calls / 100)) ] || fail "only $s shootdowns"
 [ $t -ge $((seconds * 1000 * $(nproc) * 9 / 10)) ] || fail "only $t ticks in $seconds s"
 pressed "wrong 0,"
