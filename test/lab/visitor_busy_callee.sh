@@ -61,11 +61,11 @@ busy "memory" 1 "$T/xo_visitor_files churn $n"
 busy "modules" "$n" "insmod $KO/xo_tick.ko hz=100 && insmod $KO/xo_churn.ko hz=100 && rmmod xo_churn && rmmod xo_tick"
 busy "static keys" $((10 * n)) "for k in sched_schedstats task_delayacct; do echo 1 >/proc/sys/kernel/\$k && echo 0 >/proc/sys/kernel/\$k || exit 1; done"
 busy "tracepoints" "$n" "for e in sched kmem filelock writeback; do echo 1 >$TR/events/\$e/enable && echo 0 >$TR/events/\$e/enable || exit 1; done"
-# By number: by name the kernel would look at weak functions that are not there, and warn, since the lab's VMs leave out
-# what marks those when they start (lab/vm.conf)
-busy "functions chosen" 1 "awk '/^(vfs_read|vfs_fstat|do_sys_openat2)\$/ { print NR }' $TR/available_filter_functions >/tmp/functions
-	[ \$(wc -l </tmp/functions) = 3 ] && for f in \$(cat /tmp/functions); do echo \$f >>$TR/set_ftrace_filter || exit 1; done"
-busy "functions traced" $((2 * n)) "echo function >$TR/current_tracer && sleep 0.1 && echo nop >$TR/current_tracer"
+web insmod $KO/xo_chores.ko || fail "xo_chores"
+traced=/sys/module/xo_chores/parameters/traced
+c=$(web cat $traced)
+busy "functions traced" $((2 * n)) "echo 1 >$traced && sleep 0.1 && echo 0 >$traced"
+expect_ne "calls of functions that are traced" "$(web cat $traced)" "$c"
 busy "probes" $((2 * n)) "echo 'p:xo/a vfs_read+5' >$TR/kprobe_events && echo 1 >$TR/events/xo/a/enable && sleep 0.1 && echo 0 >$TR/events/xo/a/enable && echo >$TR/kprobe_events"
 # of system calls: a stub that is traced makes its calls itself (S10)
 web sh -c "echo 1 >$TR/events/raw_syscalls/enable"
@@ -75,7 +75,7 @@ web sh -c "echo 0 >$TR/events/raw_syscalls/enable"; visited "no trace of system 
 # all of it at once
 web sh -c "for c in '$T/xo_visitor_files churn 1' 'insmod $KO/xo_tick.ko hz=100 && rmmod xo_tick' \
 	'echo 1 >/proc/sys/kernel/sched_schedstats && echo 0 >/proc/sys/kernel/sched_schedstats' \
-	'echo function >$TR/current_tracer && echo nop >$TR/current_tracer'; do
+	'echo 1 >$traced && echo 0 >$traced'; do
 		sh -c \"i=0; while [ \\\$i -lt $n ]; do i=\\\$((i + 1)); \$c || { echo \\\"\$c: time \\\$i\\\"; exit 1; }; done\" &
 		p=\"\$p \$!\"
 	done; rc=0; for i in \$p; do wait \$i || rc=1; done; exit \$rc" >/tmp/out 2>&1 || fail "all at once: $(cat /tmp/out)"
@@ -83,5 +83,5 @@ visited "all at once"
 filed; called until 2
 by_visits "the end"
 echo "$cpus virtual CPUs, $(nproc) of the host's"
-web sh -c "echo >$TR/set_ftrace_filter"
+web rmmod xo_chores || fail "rmmod xo_chores"
 down
