@@ -22,7 +22,7 @@
 #define PRED_CMD     0x49 /* IA32_PRED_CMD; bit 0 is IBPB (SDM 4, table 2-2) */
 
 #define XO_KRT_ENTER	0x100	/* offsets in their pages */
-#define XO_KRT_RET	0x200	/* of all runtimes: the stub's page tables have but one of them */
+#define XO_KRT_BARRIER	0x80
 #define XO_KHOME_ENTER	0x100
 /* In gate text. So that no displacement is a bad instruction; gate-check tells. */
 #ifndef XO_KGATE_LEAVE

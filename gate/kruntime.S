@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The runtime of a record's context, in the callee's: its window's page XO_KGATE_RT. With XO_IBPB that
- * of links which were made so: it differs between krt_enter and krt_ret alone. And the home
+ * of links which were made so. All that runs by the stub's page tables is of the other one: so they
+ * differ in one instruction on the way in, of the same length. And the home
  * text, page XO_KGATE_HOME, which the caller's guest module maps at home alone.
  *
  * Who arrives at krt_enter	kgate_callee, behind VMFUNC 2: in ring 0 of the caller. All registers,
@@ -19,6 +20,16 @@
 	.section .krt, "ax"
 	.set	kgate_text, krt_page - XO_KGATE_RT
 krt_page:
+#ifdef XO_IBPB
+	.org	XO_KRT_BARRIER, 0xcc	/* What the caller taught the branch predictors: there is no */
+0:	mov	ecx, PRED_CMD		/* way into the callee but this. On the way back its own kernel */
+	mov	eax, 1			/* does likewise (guest/kgate.S), since a callee need not come */
+	xor	edx, edx		/* by krt_ret */
+	wrmsr
+	mov	rax, cr4		/* as it was compared */
+	btc	rax, CR4_PGE
+	jmp	1f
+#endif
 	.org	XO_KRT_ENTER, 0xcc
 krt_enter:				/* the gate's page tables */
 	cmp	dword ptr [rip + rec_parked], 1
@@ -27,16 +38,16 @@ krt_enter:				/* the gate's page tables */
 	mov	rcx, cr4
 	cmp	rcx, rax
 	jne	krt_absent
-	btc	rax, CR4_PGE		/* T1: nothing cached of an earlier visit counts. Of two */
+#ifdef XO_IBPB
+	.byte	0xe9			/* JMP 0b, by four bytes: as long as BTC */
+	.long	0b - 1f
+1:
+#else
+	btc	rax, CR4_PGE
+#endif					/* T1: nothing cached of an earlier visit counts. Of two */
 	mov	cr4, rax		/* values that differ in PGE one is a change, whatever was */
 	btc	rax, CR4_PGE		/* there before; no exit, since PGE is the guest's own */
 	mov	cr4, rax
-#ifdef XO_IBPB
-	mov	ecx, PRED_CMD		/* what the caller taught the branch predictors: there is no */
-	mov	eax, 1			/* way here but this. Behind the visit its own kernel does */
-	xor	edx, edx		/* likewise (guest/kgate.S), since a callee need not come by */
-	wrmsr				/* krt_ret */
-#endif
 	lgdt	[rip + rec_gdt]
 	lidt	[rip + rec_idt]
 	mov	rax, [rip + rec_gs]
@@ -62,7 +73,6 @@ krt_enter:				/* the gate's page tables */
 	iretq				/* and CS, SS, RSP: an interrupt pushes the selectors. From */
 					/* here on it is the stub's; RBX: the gate's CR3 */
 
-	.org	XO_KRT_RET, 0xcc
 krt_ret:				/* RDX: value. Interrupts are off */
 	mov	cr3, rbx
 	xor	esi, esi		/* XO_KGATE_OK */

@@ -23,7 +23,7 @@ static const char help[] =
 	"  --ibpb           with --kernel: each visit clears the branch predictors there and "
 	"back,\n"
 	"                   so that neither kernel steers what the other runs by speculation:\n"
-	"                   8 instructions a call, 2 of them WRMSR, which take a real processor\n"
+	"                   11 instructions a call, 2 of them WRMSR, which take a real processor\n"
 	"                   a microsecond and more\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
