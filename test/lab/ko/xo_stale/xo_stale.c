@@ -60,7 +60,7 @@ static int leave_out(const char *function)
 /* btc rax, 7; mov cr4, rax; twice: CR4.PGE is toggled. */
 static const u8 toggle[] = { 0x48, 0x0f, 0xba, 0xf8, 0x07, 0x0f, 0x22, 0xe0,
 			     0x48, 0x0f, 0xba, 0xf8, 0x07, 0x0f, 0x22, 0xe0 };
-static const u8 wrmsr[] = { 0x0f, 0x30 };
+static const u8 write_msr[] = { 0x0f, 0x30 };
 static struct {
 	u8 *at; /* in one of the runtimes */
 	const u8 *was;
@@ -103,7 +103,7 @@ static int pretend_ibpb(void)
 	if (boot_cpu_has(X86_FEATURE_IBPB))
 		return -EEXIST;
 	set_cpu_cap(&boot_cpu_data, X86_FEATURE_IBPB);
-	return leave_out_of("crossover:xo_krt_ibpb_page", wrmsr, sizeof(wrmsr));
+	return leave_out_of("crossover:xo_krt_ibpb_page", write_msr, sizeof(write_msr));
 }
 
 /* ------------------------------------------------------------------ the module */
@@ -124,7 +124,7 @@ static int __init xo_stale_init(void)
 
 static void __exit xo_stale_exit(void)
 {
-	if (out.was == wrmsr)
+	if (out.was == write_msr)
 		clear_bit(X86_FEATURE_IBPB, (unsigned long *)boot_cpu_data.x86_capability);
 	if (out.at)
 		memcpy(out.at, out.was, out.size);
