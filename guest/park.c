@@ -6,6 +6,8 @@
  * is done here, natively, by the same function at the same instruction.
  */
 #include <linux/io.h>
+#include <linux/irqflags.h>
+#include <linux/kernel.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
@@ -235,6 +237,11 @@ static int park(struct xo_parking *p)
 		xo_park_pay(s, p->owed);
 		return 0;
 	}
+	/* As far as lockdep knows they are on from here: a visitor has them on, and so has who
+	 * comes back. */
+	trace_hardirqs_on_prepare();
+	lockdep_hardirqs_on_prepare();
+	lockdep_hardirqs_on(_THIS_IP_);
 	ret = xo_park_stub(s->record, (u64)p, p->owed->seq, p->owed->slot);
 	WRITE_ONCE(p->parked_on, NOBODY);
 	if (ret < 0)

@@ -14,7 +14,9 @@
  * The signatures of the hooked and called functions, and the layout of every structure that they
  * take (struct kvm, struct kvm_vcpu), are compared by the kernel at load: symbol versions are
  * checksums over the expanded types. A kernel that differs refuses with "disagrees about version
- * of symbol"; a forced load is refused by check_signatures() in main.c.
+ * of symbol"; a forced load is refused by check_signatures() in main.c. (XO_OWN_KERNEL: it was
+ * built in the very tree that this is built against, and has a name of its own:
+ * lab/debug-kernel.sh.)
  */
 #ifndef XO_HOST_COMPAT_H
 #define XO_HOST_COMPAT_H
@@ -32,7 +34,7 @@
 #if !XO_LINUX_6_1 && !XO_LINUX_6_12
 #error "crossover.ko knows KVM of Linux 6.1 and 6.12 only; see host/compat.h"
 #endif
-#ifndef CONFIG_MODVERSIONS
+#if !defined(CONFIG_MODVERSIONS) && !defined(XO_OWN_KERNEL)
 #error "crossover.ko needs a kernel with CONFIG_MODVERSIONS: it is how KVM's signatures are checked"
 #endif
 #if !defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) || !defined(CONFIG_MMU_NOTIFIER)

@@ -104,13 +104,17 @@ static char *const *start_command(struct vm *vm)
 	return argv;
 }
 
+/* Emulated seconds: who hangs there idles them away soon, and a kernel that looks for errors takes
+ * its time (lab/debug-kernel.sh). */
 static char *const *wait_command(struct vm *vm)
 {
-	static char *argv[4];
+	static char *argv[6];
 
 	argv[0] = XO_VM;
 	argv[1] = "wait";
-	argv[2] = vm->name;
+	argv[2] = "--timeout";
+	argv[3] = "3000";
+	argv[4] = vm->name;
 	return argv;
 }
 

@@ -44,10 +44,8 @@ host_command_line+=" initcall_blacklist=ftrace_check_for_weak_functions"
 # emulated processor says; it compares them only if told of hyperthreads.
 [ -z "$version" ] || host_command_line+=" clearcpuid=ht"
 
-# Addresses shared with lab/boot.S. The kernel's place is fixed, 16 MiB; the initrd's is behind all
-# that the kernel uses before it looks for one.
+# Addresses shared with lab/boot.S. The kernel's place is fixed, 16 MiB.
 info_at=0xfff000
-initrd_at=0x4000000
 memory_map_at=0x9000
 loads_offset=400
 
@@ -136,6 +134,18 @@ patch() # FILE OFFSET: from standard input
 	dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# Behind all that the kernel uses before it looks for one: its own memory, and a little that is in no
+# section of the file.
+place_of_initrd() # KERNEL-ELF
+{
+	local end
+	end=$(readelf -lW "$1" | awk '$1 == "LOAD" { print $4, $6 }' | while read -r at size; do
+		echo $((at + size))
+	done | sort -n | tail -1)
+	[ -n "$end" ] || die "$1 is no kernel"
+	echo $(((end + 0x8fffff) & ~0xfffff))
+}
+
 # The page before the kernel, with what a kernel entered by PVH is told (include/xen/interface/hvm/
 # start_info.h in Linux): start information, at 64 the kernel's entry for our own boot code, at 128
 # the one module, at 256 the command line. The boot code adds the number of memory map entries.
@@ -158,10 +168,11 @@ info_page() # OUTPUT KERNEL-ELF INITRD-SIZE
 
 make_bootable() # IMAGE
 {
-	local image=$1 initrd_size vmlinux=$root/boot/vmlinux-vm kernel initrd
+	local image=$1 initrd_size initrd_at vmlinux=$root/boot/vmlinux-vm kernel initrd
 	[ -z "$version" ] || vmlinux=$root/boot/vmlinux-host
 	make_initrd "$work/initrd" initrd-host "$host_release" "${host_modules[@]}"
 	initrd_size=$(stat -c %s "$work/initrd")
+	initrd_at=$(place_of_initrd "$vmlinux")
 	objcopy -O binary -R .bss "$vmlinux" "$work/kernel"
 	info_page "$work/info" "$vmlinux" "$initrd_size"
 	cat "$work/info" "$work/kernel" > "$work/info+kernel"

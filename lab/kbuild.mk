@@ -16,8 +16,11 @@ KDIR      := $(CURDIR)/$(B)/kheaders/build
 # Libraries of the unpacked tools (kbuild's objtool, Bochs); the C library is this machine's own.
 TOOLS_LIB := $(CURDIR)/$(B)/tools/usr/lib/x86_64-linux-gnu:$(CURDIR)/$(B)/tools/lib/x86_64-linux-gnu
 
+# A build folder whose packages are another one's has them already (lab/debug.mk).
+ifndef XO_BORROWS
 $(FETCHED): lab/fetch.sh lab/apt.sh $(addprefix lab/packages.,headers tools system)
 	lab/fetch.sh $(B)
+endif
 
 lab-fetch: $(FETCHED)   ## download and unpack the Debian packages that the lab is made of
 

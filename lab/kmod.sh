@@ -7,7 +7,8 @@
 set -euo pipefail
 build=$(readlink -f "$1") name=$2 folder=$3
 shift 3
-objects=$build/obj/ko/$name sparse=()
+objects=$build/obj/ko/$name sparse=() flags="-Werror -I$PWD/include -I$build/gate $*"
+[ ! -e "$build/kheaders/build/.xo-source" ] || flags+=" -DXO_OWN_KERNEL"
 if [ -n "${SPARSE:-}" ]; then
 	objects=$build/obj/sparse/$name
 	sparse=(C=2 "CF=-Wno-context -Wsparse-error")
@@ -19,7 +20,7 @@ find "$folder" -maxdepth 1 \( -name '*.[chS]' -o -name Kbuild \) -exec ln -sfr -
 # Two notes of kbuild say nothing about the module: that vmlinux is not there to make BTF from, and
 # that the compiler is not the very one that built the kernel.
 "${MAKE:-make}" --no-print-directory -s -C "$build/kheaders/build" M="$objects" W=1 \
-	KCFLAGS="-Werror -I$PWD/include -I$build/gate $*" KAFLAGS="-I$PWD/include -I$build/gate $*" "${sparse[@]}" modules 2>&1 |
+	KCFLAGS="$flags" KAFLAGS="${flags#-Werror }" "${sparse[@]}" modules 2>&1 |
 	{ grep -v -e 'Skipping BTF generation' -e '^warning: the compiler differs' \
 		-e '^  The kernel was built by:' -e '^  You are using:' || true; }
 [ -n "${SPARSE:-}" ] || cp "$objects/$name.ko" "$build/ko/$name.ko"

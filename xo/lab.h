@@ -31,12 +31,12 @@
 #define LAB_VM_MEMORY	  192	 /* MiB, unless the user says otherwise */
 #define LAB_MAX_VMS	  16
 #define LAB_MAX_PUTS	  64
-#define LAB_HOST_MEMORY	  512 /* MiB of the emulated host beside its VMs */
+#define LAB_HOST_MEMORY	  512 /* MiB of the emulated host beside its VMs, likewise */
 #define LAB_VM_OVERHEAD	  64  /* MiB of a VM's QEMU */
 #define LAB_MAX_MEMORY	  3072
 #define LAB_MAX_CPUS	  8
 #define LAB_TIMEOUT	  900 /* s for the script, unless the user says otherwise */
-#define LAB_COLD_LIMIT	  600 /* s from Bochs's start to the script's, cold */
+#define LAB_COLD_LIMIT	  600 /* s from Bochs's start to the script's, cold, likewise */
 #define LAB_RESUME_LIMIT  180 /* the same from a snapshot */
 #define LAB_PAYLOAD_BYTES (192LL << 20)
 #define LAB_HEX		  64 /* digits of a SHA-256 */
@@ -71,7 +71,9 @@ struct lab_options {
 	struct lab_put puts[LAB_MAX_PUTS];
 	unsigned int put_count;
 	unsigned int cpus;
-	unsigned int timeout; /* s */
+	unsigned int host_memory; /* MiB beside the VMs */
+	unsigned int timeout;	  /* s */
+	unsigned int start_limit; /* s; 0: as always */
 	bool cold;
 	bool tlb_model;
 	bool help;

@@ -167,7 +167,7 @@ int lab_parse_put(const char *text, bool for_vm, struct lab_put *put, struct lab
 
 unsigned int lab_memory(const struct lab_options *o)
 {
-	unsigned int sum = LAB_HOST_MEMORY;
+	unsigned int sum = o->host_memory;
 
 	for (unsigned int i = 0; i < o->vm_count; i++)
 		sum += o->vms[i].memory + LAB_VM_OVERHEAD;
@@ -234,6 +234,12 @@ static int take_option(struct lab_options *o, int option, struct lab_error *err)
 		return add_put(o, optarg, false, err);
 	case 'P':
 		return add_put(o, optarg, true, err);
+	case 'm':
+		return parse_number(optarg, end, "host's own memory (MiB)", LAB_HOST_MEMORY,
+				    LAB_MAX_MEMORY, &o->host_memory, err);
+	case 's':
+		return parse_number(optarg, end, "limit of the start (s)", 1, 1000000,
+				    &o->start_limit, err);
 	case 't':
 		return parse_number(optarg, end, "timeout (s)", 1, 1000000, &o->timeout, err);
 	case 'k':
@@ -262,6 +268,8 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 	static const struct option up[] = { { "vm", required_argument, NULL, 'v' },
 					    { "cpus", required_argument, NULL, 'c' },
 					    { "host-kernel", required_argument, NULL, 'k' },
+					    { "host-memory", required_argument, NULL, 'm' },
+					    { "start-limit", required_argument, NULL, 's' },
 					    { "cold", no_argument, NULL, 'C' },
 					    { "tlb-model", no_argument, NULL, 'T' },
 					    { "help", no_argument, NULL, 'h' },
@@ -269,6 +277,8 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 	static const struct option run[] = { { "vm", required_argument, NULL, 'v' },
 					     { "cpus", required_argument, NULL, 'c' },
 					     { "host-kernel", required_argument, NULL, 'k' },
+					     { "host-memory", required_argument, NULL, 'm' },
+					     { "start-limit", required_argument, NULL, 's' },
 					     { "cold", no_argument, NULL, 'C' },
 					     { "tlb-model", no_argument, NULL, 'T' },
 					     { "help", no_argument, NULL, 'h' },
@@ -281,6 +291,7 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 
 	memset(o, 0, sizeof(*o));
 	o->cpus = 1;
+	o->host_memory = LAB_HOST_MEMORY;
 	o->timeout = LAB_TIMEOUT;
 	optind = 0;
 	opterr = 0;

@@ -73,7 +73,7 @@ void lab_shape_options(const char *inputs, char *text, size_t size)
 	FILE *to = fmemopen(text, size, "w");
 	char version[LAB_KERNEL + 1];
 	bool vms = false;
-	unsigned int cpus;
+	unsigned int number;
 
 	text[0] = 0;
 	for (const char *l = inputs; to && *l; l += strcspn(l, "\n"), l += *l == '\n') {
@@ -83,8 +83,10 @@ void lab_shape_options(const char *inputs, char *text, size_t size)
 			print_vm(to, l, strcspn(l, "\n"));
 		else if (sscanf(l, "host-kernel %15[0-9.]", version) == 1)
 			fprintf(to, " --host-kernel %s", version);
-		else if (sscanf(l, "cpu: model=%*[^,], count=%u", &cpus) == 1 && cpus != 1)
-			fprintf(to, " --cpus %u", cpus);
+		else if (sscanf(l, "host-memory %u", &number) == 1)
+			fprintf(to, " --host-memory %u", number);
+		else if (sscanf(l, "cpu: model=%*[^,], count=%u", &number) == 1 && number != 1)
+			fprintf(to, " --cpus %u", number);
 	}
 	if (to)
 		fclose(to);

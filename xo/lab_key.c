@@ -174,6 +174,8 @@ static int write_inputs(const struct lab_folders *f, const struct lab_options *o
 		return -1;
 	if (o->kernel[0])
 		fprintf(to, "host-kernel %s\n", o->kernel);
+	if (o->host_memory != LAB_HOST_MEMORY)
+		fprintf(to, "host-memory %u\n", o->host_memory);
 	lab_shape_text(o, text, sizeof(text));
 	fprintf(to, "vms:\n%s", text);
 	lab_bochs_config(o, text, sizeof(text));

@@ -339,7 +339,7 @@ static void check_deadline(struct relay *r)
 		lab_say("timeout: the script did not end within %u s", r->options->timeout);
 		end(r, LAB_EXIT_TIMEOUT);
 	} else {
-		lab_say("the machine did not get as far as the script in time");
+		lab_say("the machine did not get as far as the script within %u s", start_limit(r));
 		end(r, LAB_EXIT_FAILED);
 	}
 	show_tails(r);
@@ -365,6 +365,14 @@ static void loop(struct relay *r, int signals)
 	}
 }
 
+/* s until the script has to run */
+static unsigned int start_limit(const struct relay *r)
+{
+	if (r->options->start_limit)
+		return r->options->start_limit;
+	return r->machine->resumed ? LAB_RESUME_LIMIT : LAB_COLD_LIMIT;
+}
+
 static int begin(struct relay *r)
 {
 	char path[PATH_MAX];
@@ -377,7 +385,7 @@ static int begin(struct relay *r)
 		return -1;
 	r->host.whose = "host";
 	r->host.report = r->report;
-	r->deadline = now() + (r->machine->resumed ? LAB_RESUME_LIMIT : LAB_COLD_LIMIT);
+	r->deadline = now() + start_limit(r);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);

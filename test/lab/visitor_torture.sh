@@ -15,8 +15,8 @@ caller app {
 	allow calls all
 	allow all /**
 }"
-[ -n "$(vm_pid app)" ] || xo vm start app || fail "xo vm start app"
-xo vm wait app --timeout 200 || fail "VM app does not come up"
+[ -n "$(vm_pid app)" ] || xo vm start "${XO_APP:-app}" || fail "xo vm start app"
+xo vm wait app --timeout 600 || fail "VM app does not come up"
 guest_up app
 xo link app web --engine vmfunc --kernel >/dev/null || fail "xo link app web"
 

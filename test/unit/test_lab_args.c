@@ -127,6 +127,7 @@ static void words_after_the_script_are_its_own(void **state)
 	assert_int_equal(o.vm_count, 2);
 	assert_string_equal(o.vms[0].name, "mgr"); /* one order, so one snapshot */
 	assert_int_equal(o.timeout, LAB_TIMEOUT);
+	assert_int_equal(o.start_limit, 0);
 	assert_int_equal(o.cpus, 1);
 	assert_false(o.cold);
 	assert_false(o.tlb_model);
@@ -154,6 +155,8 @@ static void wrong_words_are_refused(void **state)
 	assert_non_null(strstr(err.text, "the host's own name"));
 	assert_int_equal(PARSE("run", "--cpus", "0", "s"), -1);
 	assert_int_equal(PARSE("run", "--timeout", "1h", "s"), -1);
+	assert_int_equal(PARSE("run", "--start-limit", "0", "s"), -1);
+	assert_int_equal(PARSE("run", "--host-memory", "64", "s"), -1);
 	assert_int_equal(PARSE("run", "--vm", "a:3000", "s"), -1);
 	assert_int_equal(PARSE("up", "script"), -1);
 	assert_int_equal(PARSE("up", "--timeout", "3"), -1);
@@ -167,6 +170,8 @@ static void memory_grows_with_the_vms(void **state)
 	assert_int_equal(lab_memory(&o), LAB_HOST_MEMORY);
 	assert_int_equal(PARSE("run", "--vm", "a", "--vm", "b:256", "s"), 0);
 	assert_true(lab_memory(&o) >= LAB_HOST_MEMORY + 192 + 256);
+	assert_int_equal(PARSE("run", "--host-memory", "1024", "s"), 0);
+	assert_int_equal(lab_memory(&o), 1024);
 }
 
 static void help_may_stand_anywhere_before_the_script(void **state)

@@ -23,6 +23,9 @@ static const char *const trouble[] = {
 	"watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [cat:1]",
 	"INFO: task cat:12 blocked for more than 120 seconds.",
 	"unchecked MSR access error: WRMSR to 0x48 (tried to write 0x0)",
+	"INFO: trying to register non-static key.",
+	"ODEBUG: free active (active state 0) object type: timer_list hint: 0x0",
+	"BUG: KASAN: use-after-free in xo_link_find+0x42/0x80",
 };
 
 static const char *const harmless[] = {
@@ -32,6 +35,8 @@ static const char *const harmless[] = {
 	"[Firmware Bug]: TSC_DEADLINE disabled due to Errata; please update microcode",
 	"Linux version 6.1.0-52-cloud-amd64 (debian-kernel@lists.debian.org)",
 	"DEBUG: nothing",
+	"kasan: KernelAddressSanitizer initialized",
+	"Lock dependency validator: Copyright (c) 2006 Red Hat, Inc., Ingo Molnar",
 };
 
 static void every_kind_is_found(void **state)
