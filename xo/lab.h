@@ -34,6 +34,7 @@
 #define LAB_HOST_MEMORY	  512 /* MiB of the emulated host beside its VMs, likewise */
 #define LAB_VM_OVERHEAD	  64  /* MiB of a VM's QEMU */
 #define LAB_MAX_MEMORY	  3072
+#define LAB_MIPS	  50 /* million instructions are a second of the machine, likewise */
 #define LAB_MAX_CPUS	  8
 #define LAB_TIMEOUT	  900 /* s for the script, unless the user says otherwise */
 #define LAB_COLD_LIMIT	  600 /* s from Bochs's start to the script's, cold, likewise */
@@ -71,6 +72,7 @@ struct lab_options {
 	struct lab_put puts[LAB_MAX_PUTS];
 	unsigned int put_count;
 	unsigned int cpus;
+	unsigned int mips;	  /* million instructions that are a second there */
 	unsigned int host_memory; /* MiB beside the VMs */
 	unsigned int timeout;	  /* s */
 	unsigned int start_limit; /* s; 0: as always */

@@ -237,6 +237,9 @@ static int take_option(struct lab_options *o, int option, struct lab_error *err)
 	case 'm':
 		return parse_number(optarg, end, "host's own memory (MiB)", LAB_HOST_MEMORY,
 				    LAB_MAX_MEMORY, &o->host_memory, err);
+	case 'i':
+		return parse_number(optarg, end, "million instructions of a second", LAB_MIPS, 4000,
+				    &o->mips, err);
 	case 's':
 		return parse_number(optarg, end, "limit of the start (s)", 1, 1000000,
 				    &o->start_limit, err);
@@ -269,6 +272,7 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 					    { "cpus", required_argument, NULL, 'c' },
 					    { "host-kernel", required_argument, NULL, 'k' },
 					    { "host-memory", required_argument, NULL, 'm' },
+					    { "mips", required_argument, NULL, 'i' },
 					    { "start-limit", required_argument, NULL, 's' },
 					    { "cold", no_argument, NULL, 'C' },
 					    { "tlb-model", no_argument, NULL, 'T' },
@@ -278,6 +282,7 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 					     { "cpus", required_argument, NULL, 'c' },
 					     { "host-kernel", required_argument, NULL, 'k' },
 					     { "host-memory", required_argument, NULL, 'm' },
+					     { "mips", required_argument, NULL, 'i' },
 					     { "start-limit", required_argument, NULL, 's' },
 					     { "cold", no_argument, NULL, 'C' },
 					     { "tlb-model", no_argument, NULL, 'T' },
@@ -292,6 +297,7 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 	memset(o, 0, sizeof(*o));
 	o->cpus = 1;
 	o->host_memory = LAB_HOST_MEMORY;
+	o->mips = LAB_MIPS;
 	o->timeout = LAB_TIMEOUT;
 	optind = 0;
 	opterr = 0;

@@ -26,7 +26,7 @@ void lab_bochs_config(const struct lab_options *o, char *text, size_t size)
 		"ata0-master: type=disk, path=system.img, mode=flat, model=XO-SYSTEM\n"
 		"ata0-slave: type=disk, path=payload.img, mode=flat, model=XO-PAYLOAD\n"
 		"pci: enabled=1, chipset=i440fx\n"
-		"cpu: model=corei7_haswell_4770, count=%u:1:1, ips=50000000, "
+		"cpu: model=corei7_haswell_4770, count=%u:1:1, ips=%u000000, "
 		"reset_on_triple_fault=1, ignore_bad_msrs=1\n"
 		"clock: sync=none\n"
 		"com1: enabled=1, mode=file, dev=serial.txt\n"
@@ -35,7 +35,7 @@ void lab_bochs_config(const struct lab_options *o, char *text, size_t size)
 		"error: action=ignore\n"
 		"info: action=ignore\n"
 		"debug: action=ignore\n",
-		memory, memory, o->cpus);
+		memory, memory, o->cpus, o->mips);
 }
 
 void lab_shape_text(const struct lab_options *o, char *text, size_t size)
@@ -73,7 +73,7 @@ void lab_shape_options(const char *inputs, char *text, size_t size)
 	FILE *to = fmemopen(text, size, "w");
 	char version[LAB_KERNEL + 1];
 	bool vms = false;
-	unsigned int number;
+	unsigned int number, ips;
 
 	text[0] = 0;
 	for (const char *l = inputs; to && *l; l += strcspn(l, "\n"), l += *l == '\n') {
@@ -85,8 +85,12 @@ void lab_shape_options(const char *inputs, char *text, size_t size)
 			fprintf(to, " --host-kernel %s", version);
 		else if (sscanf(l, "host-memory %u", &number) == 1)
 			fprintf(to, " --host-memory %u", number);
-		else if (sscanf(l, "cpu: model=%*[^,], count=%u", &number) == 1 && number != 1)
-			fprintf(to, " --cpus %u", number);
+		else if (sscanf(l, "cpu: model=%*[^,], count=%u:1:1, ips=%u", &number, &ips) == 2) {
+			if (number != 1)
+				fprintf(to, " --cpus %u", number);
+			if (ips != LAB_MIPS * 1000000)
+				fprintf(to, " --mips %u", ips / 1000000);
+		}
 	}
 	if (to)
 		fclose(to);

@@ -331,6 +331,14 @@ static void read_signal(struct relay *r, int fd)
 	end(r, LAB_EXIT_SIGNAL + (int)info.ssi_signo);
 }
 
+/* s until the script has to run */
+static unsigned int start_limit(const struct relay *r)
+{
+	if (r->options->start_limit)
+		return r->options->start_limit;
+	return r->machine->resumed ? LAB_RESUME_LIMIT : LAB_COLD_LIMIT;
+}
+
 static void check_deadline(struct relay *r)
 {
 	if (r->deadline == 0 || now() < r->deadline)
@@ -363,14 +371,6 @@ static void loop(struct relay *r, int signals)
 		if (fds[2].revents && r->input_open)
 			read_user(r);
 	}
-}
-
-/* s until the script has to run */
-static unsigned int start_limit(const struct relay *r)
-{
-	if (r->options->start_limit)
-		return r->options->start_limit;
-	return r->machine->resumed ? LAB_RESUME_LIMIT : LAB_COLD_LIMIT;
 }
 
 static int begin(struct relay *r)

@@ -128,6 +128,7 @@ static void words_after_the_script_are_its_own(void **state)
 	assert_string_equal(o.vms[0].name, "mgr"); /* one order, so one snapshot */
 	assert_int_equal(o.timeout, LAB_TIMEOUT);
 	assert_int_equal(o.start_limit, 0);
+	assert_int_equal(o.mips, LAB_MIPS);
 	assert_int_equal(o.cpus, 1);
 	assert_false(o.cold);
 	assert_false(o.tlb_model);
@@ -156,6 +157,7 @@ static void wrong_words_are_refused(void **state)
 	assert_int_equal(PARSE("run", "--cpus", "0", "s"), -1);
 	assert_int_equal(PARSE("run", "--timeout", "1h", "s"), -1);
 	assert_int_equal(PARSE("run", "--start-limit", "0", "s"), -1);
+	assert_int_equal(PARSE("run", "--mips", "1", "s"), -1);
 	assert_int_equal(PARSE("run", "--host-memory", "64", "s"), -1);
 	assert_int_equal(PARSE("run", "--vm", "a:3000", "s"), -1);
 	assert_int_equal(PARSE("up", "script"), -1);

@@ -63,6 +63,7 @@ static int set_up(void **state)
 	put("lib/crossover-ucode.so", "object\1 crossover-machine: one\0counters");
 	o.cpus = 1;
 	o.host_memory = LAB_HOST_MEMORY;
+	o.mips = LAB_MIPS;
 	o.vm_count = 1;
 	assert_int_equal(lab_parse_vm("web", &o.vms[0], &err), 0);
 	return 0;
@@ -167,7 +168,7 @@ static void a_missing_file_is_named(void **state)
 static void the_key_tells_the_options(void **state)
 {
 	struct lab_options made = {
-		.cpus = 2, .vm_count = 3, .kernel = "6.12", .host_memory = 1024
+		.cpus = 2, .vm_count = 3, .kernel = "6.12", .host_memory = 1024, .mips = 400
 	};
 	struct lab_key k = { .inputs = NULL };
 	char text[4096];
@@ -179,7 +180,7 @@ static void the_key_tells_the_options(void **state)
 	assert_int_equal(lab_key_make(&f, &made, &k, &err), 0);
 	lab_shape_options(k.inputs, text, sizeof(text));
 	assert_string_equal(text, " --host-kernel 6.12 --host-memory 1024 --vm mgr --vm web:256 "
-				  "--vm 'wide:192:2:pti=off quiet' --cpus 2");
+				  "--vm 'wide:192:2:pti=off quiet' --cpus 2 --mips 400");
 	free(k.inputs);
 	lab_shape_options("no such text", text, sizeof(text));
 	assert_string_equal(text, "");

@@ -80,14 +80,14 @@ static void load_tables(bool no_idt)
 		native_load_idt(&xd_kernel_idt);
 }
 
-static void load_tr(void)
+static void use_tr(void)
 {
 	own_gdt[TSS_AT / 8] &= ~(2ULL << 40); /* available */
 	native_load_gdt(&xd_own_gdt);
 	asm volatile("ltr %w0" : : "r"(TSS_AT));
 }
 
-static void load_ldt(void)
+static void use_ldt(void)
 {
 	native_load_gdt(&xd_own_gdt);
 	asm volatile("lldt %w0" : : "r"(LDT_AT));
@@ -319,10 +319,10 @@ u64 xd_do(u32 deed, u32 arg)
 	case XD_FPU:
 		return fpu();
 	case XD_TR:
-		load_tr();
+		use_tr();
 		break;
 	case XD_LDT:
-		load_ldt();
+		use_ldt();
 		break;
 	case XD_TABLES:
 		load_tables(arg);
