@@ -15,10 +15,11 @@ plug() {
 }
 # moved VM PROGRAM WHAT: all threads of it run on the second CPU, whence they are driven
 moved() {
-	vm "$1" sh -c "for p in \$(pgrep -x '$2'); do taskset -a -p 2 \$p || exit 1; done" >/tmp/out 2>&1 || fail_at "$3: $(cat /tmp/out)"
+	# (Some end meanwhile: sessions come and go.)
+	vm "$1" sh -c "for p in \$(pgrep -x '$2'); do taskset -a -p 2 \$p; done; true" >/dev/null 2>&1
 	visited "$3" 20
 	# processor of each thread
-	vm "$1" sh -c "for p in \$(pgrep -x '$2'); do cat /proc/\$p/task/*/stat; done" | awk '{ sub(/.*\) /, ""); on[$37]++ }
+	vm "$1" sh -c "for p in \$(pgrep -x '$2'); do cat /proc/\$p/task/*/stat; done 2>/dev/null; true" | awk '{ sub(/.*\) /, ""); on[$37]++ }
 		END { printf "threads: %d on 0, %d on 1\n", on[0], on[1]; exit !on[1] }' || fail_at "$3: none is there"
 }
 up
