@@ -13,5 +13,8 @@ grep -q '^nowait right=' <<<"$out" || fail "the calls"
 expect_count() { [ "$(sed -n "s/.*$1=\([0-9]*\).*/\1/p" <<<"$out")" -ge "$2" ] || fail_at "of these calls too few were $1"; }
 expect_count right 100
 expect_count busy 20
+# A time slice or two of the spinning VM; who waits, does so for the rest of a second, 50,000,000 ticks.
+ticks=$(sed -n 's/.*longest_busy_ticks=\([0-9]*\).*/\1/p' <<<"$out")
+[ "$ticks" -lt 20000000 ] || fail "a call that may not wait took $ticks ticks until it said so"
 by_visits "and then"
 down
