@@ -44,10 +44,10 @@ krt_enter:				/* the gate's page tables */
 1:
 #else
 	btc	rax, CR4_PGE
-#endif					/* T1: nothing cached of an earlier visit counts. Of two */
-	mov	cr4, rax		/* values that differ in PGE one is a change, whatever was */
-	btc	rax, CR4_PGE		/* there before; no exit, since PGE is the guest's own */
-	mov	cr4, rax
+#endif
+	mov	cr4, rax		/* T1: nothing cached of an earlier visit counts. Of two */
+	btc	rax, CR4_PGE		/* values that differ in PGE one is a change, whatever was */
+	mov	cr4, rax		/* there before; no exit, since PGE is the guest's own */
 	lgdt	[rip + rec_gdt]
 	lidt	[rip + rec_idt]
 	mov	rax, [rip + rec_gs]

@@ -156,8 +156,7 @@ static void refresh_link(u32 i)
 	}
 	if (l && (bl->peer_wid != l->peer_wid || peer_incarnation(bl) != l->peer_incarnation))
 		xo_link_peer_changed(l, bl->peer_wid, peer_incarnation(bl));
-	if (l && (bl->engine != l->engine || !!(bl->reserved[1] & XO_BOARD_VISITS) != l->kernel ||
-		  !!(bl->reserved[1] & XO_BOARD_IBPB) != l->ibpb))
+	if (l && (bl->engine != l->engine || bl->reserved[1] != l->flags))
 		xo_link_engine_changed(l, bl);
 	if (!l && exists)
 		xo_link_add(i, bl, peer_incarnation(bl));

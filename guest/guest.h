@@ -174,8 +174,7 @@ struct xo_link {
 	u32 engine;	  /* read without it too */
 	u32 engine_epoch; /* counts its changes, from 1 */
 	bool up;
-	bool kernel;		  /* system calls by visits; read without the lock too */
-	bool ibpb;		  /* with IBPB; likewise */
+	u64 flags;		  /* XO_LINK_*; read without the lock too */
 	u32 sessions;		  /* caller's sessions or callee's stubs */
 	struct list_head members; /* of them */
 	u64 opens;		  /* callee: OPEN calls that wait for a master */

@@ -54,8 +54,7 @@ static struct xo_link *make(u32 index, const struct xo_board_link *bl, u64 peer_
 	l->role = bl->role;
 	l->engine = bl->engine;
 	l->engine_epoch = 1;
-	l->kernel = bl->reserved[1] & XO_BOARD_VISITS;
-	l->ibpb = bl->reserved[1] & XO_BOARD_IBPB;
+	l->flags = bl->reserved[1];
 	l->slots = bl->slots;
 	l->window_gpa = bl->window_gpa;
 	l->peer_wid = bl->peer_wid;
@@ -169,8 +168,7 @@ void xo_link_peer_changed(struct xo_link *l, u64 peer_wid, u64 peer_incarnation)
 void xo_link_engine_changed(struct xo_link *l, const struct xo_board_link *bl)
 {
 	spin_lock_irq(&xo.lock);
-	WRITE_ONCE(l->ibpb, bl->reserved[1] & XO_BOARD_IBPB);
-	WRITE_ONCE(l->kernel, bl->reserved[1] & XO_BOARD_VISITS);
+	WRITE_ONCE(l->flags, bl->reserved[1]);
 	l->engine = bl->engine;
 	l->engine_epoch++;
 	spin_unlock_irq(&xo.lock);

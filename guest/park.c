@@ -305,7 +305,7 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed
 		/* The host knows it no more: the link was switched, or the VM's memory changed. */
 		if (error)
 			xo_park_end(s);
-		if (error || !READ_ONCE(s->link->kernel))
+		if (error || !(READ_ONCE(s->link->flags) & XO_LINK_KERNEL))
 			break;
 		if (need_resched())
 			xo_park_pay(s, owed);
@@ -334,8 +334,8 @@ int xo_park_wait(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed
 {
 	int got = 0;
 
-	if (!READ_ONCE(s->link->kernel) || !s->visits.revision || s->buffer != XO_NO_SLOT ||
-	    !s->opened || req->timeout_ms)
+	if (!(READ_ONCE(s->link->flags) & XO_LINK_KERNEL) || !s->visits.revision ||
+	    s->buffer != XO_NO_SLOT || !s->opened || req->timeout_ms)
 		return -EAGAIN;
 	if (want_thread(s, req))
 		return 0;

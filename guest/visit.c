@@ -246,8 +246,9 @@ static bool same_cr4(const struct visitor_cpu *cpu)
 /* Interrupts are off. */
 static u64 enter(const struct xo_link *l, u32 slot, u64 seq, struct visitor_cpu *cpu, u64 *value)
 {
-	return READ_ONCE(l->ibpb) ? xo_visit_enter_ibpb(slot, seq, cpu->save, cpu->cr3, value)
-				  : xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
+	return READ_ONCE(l->flags) & XO_LINK_IBPB
+		       ? xo_visit_enter_ibpb(slot, seq, cpu->save, cpu->cr3, value)
+		       : xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
 }
 
 /* Interrupts are off. */
@@ -321,8 +322,9 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 	u64 status = XO_KGATE_AGAIN, value = 0;
 	u32 tries;
 
-	if (!READ_ONCE(l->kernel) || (c->op != XO_OP_SYSCALL && c->op != XO_OP_PING) ||
-	    s->buffer != XO_NO_SLOT || has_segments() || !find_record(s))
+	if (!(READ_ONCE(l->flags) & XO_LINK_KERNEL) ||
+	    (c->op != XO_OP_SYSCALL && c->op != XO_OP_PING) || s->buffer != XO_NO_SLOT ||
+	    has_segments() || !find_record(s))
 		return XO_VISIT_NOT;
 	begin(s, c, slot, done);
 	for (tries = 0; tries < TRIES; tries++) {

@@ -21,8 +21,7 @@ struct task_struct;
 /* How a call that was tried by a visit stands. */
 enum xo_visit_end {
 	XO_VISIT_NOT,	 /* nothing happened: by exit */
-	XO_VISIT_BUSY,	 /* nothing happened: the stub is not parked, its CPU has other things to do
-			  */
+	XO_VISIT_BUSY,	 /* nothing happened: the stub is not parked, its CPU is busy */
 	XO_VISIT_DONE,	 /* the reply is in the slot */
 	XO_VISIT_POSTED, /* under way in the callee, as if posted: wait for it */
 	XO_VISIT_DOWN,	 /* callee or link are gone */

@@ -85,9 +85,7 @@ void xo_board_set_link(struct xo_link *link, enum xo_side side)
 	entry->window_gpa = link->mapping[side].gpa;
 	entry->role = side == XO_CALLER ? XO_ROLE_CALLER : XO_ROLE_CALLEE;
 	entry->engine = engine_shown(link);
-	entry->reserved[1] = !READ_ONCE(link->kernel) ? 0
-			     : READ_ONCE(link->ibpb)  ? XO_BOARD_VISITS | XO_BOARD_IBPB
-						      : XO_BOARD_VISITS;
+	entry->reserved[1] = READ_ONCE(link->flags);
 	entry->slots = link->slots;
 	entry->up = READ_ONCE(link->up);
 	memcpy(entry->peer, peer->name, sizeof(entry->peer));

@@ -61,9 +61,8 @@ void xo_guard_arm(struct xo_gate_cpu *cpu)
 		cpu->msr[i] = bitmap[guarded[i].byte];
 		bitmap[guarded[i].byte] |= guarded[i].bits;
 	}
-	/* Runtime and caller execute IBPB without an exit, whatever the VM's processor model says.
-	 */
-	if (bitmap && READ_ONCE(cpu->current_record->link->ibpb))
+	/* Runtime and caller execute IBPB without an exit, whatever the VM's model says of it. */
+	if (bitmap && READ_ONCE(cpu->current_record->link->flags) & XO_LINK_IBPB)
 		bitmap[WRITES + MSR_IA32_PRED_CMD / 8] &= ~MASK(MSR_IA32_PRED_CMD);
 }
 

@@ -77,8 +77,8 @@ struct xo_link {
 	struct rcu_head rcu;
 	u64 id;
 	u32 engine;
-	bool kernel; /* with vmfunc: system calls by visits; xo_mutex, read without */
-	bool ibpb;   /* these with IBPB; changed only while there is no record of it */
+	/* XO_LINK_*; xo_mutex, read without. XO_LINK_IBPB changes only while there is no record. */
+	u32 flags;
 	u32 slots;
 	struct xo_vm *vm[2];	      /* by xo_side; constant */
 	u32 index[2];		      /* entry in each VM's table and board; constant */

@@ -119,9 +119,7 @@ static void describe_link(struct xo_link *link, struct xo_h_link_info *info)
 	info->by_exit = link->by_exit;
 	memcpy(info->kept_off, link->stat.kept_off, sizeof(info->kept_off));
 	raw_spin_unlock_irq(&link->lock);
-	info->kernel = link->kernel ? XO_LINK_KERNEL : 0;
-	if (link->kernel && link->ibpb)
-		info->kernel |= XO_LINK_IBPB;
+	info->kernel = link->flags;
 	info->window_pages = link->window.npages;
 	info->added_pages = info->ram_pages = 0;
 	xo_visits_price(link, info);

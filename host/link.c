@@ -160,8 +160,7 @@ static enum xo_reason build(struct xo_vm *caller, struct xo_vm *callee, u32 slot
 	link = new_link(caller, callee, arg->engine ?: XO_ENGINE_EXIT, slots);
 	if (!link)
 		return XO_REASON_NO_MEMORY;
-	link->kernel = arg->flags & XO_LINK_KERNEL;
-	link->ibpb = arg->flags & XO_LINK_IBPB;
+	link->flags = arg->flags;
 	link->index[XO_CALLER] = caller_index;
 	link->index[XO_CALLEE] = callee_index;
 	reason = map_window(link, XO_CALLER);
@@ -197,18 +196,14 @@ static enum xo_reason check_engine(struct xo_vm *caller, u32 engine)
 /* Both sides are told; calls that are under way end as they began. */
 static enum xo_reason switch_engine(struct xo_link *link, struct xo_h_link *arg)
 {
-	bool kernel = arg->flags & XO_LINK_KERNEL, ibpb = arg->flags & XO_LINK_IBPB;
-
 	if (arg->slots && arg->slots != link->slots)
 		return XO_REASON_SLOTS_FIXED;
-	if (!arg->engine ||
-	    (link->engine == arg->engine && link->kernel == kernel && link->ibpb == ibpb))
+	if (!arg->engine || (link->engine == arg->engine && link->flags == arg->flags))
 		return XO_REASON_LINK_EXISTS;
 	WRITE_ONCE(link->engine, arg->engine);
-	if (link->kernel && (!kernel || link->ibpb != ibpb))
+	if (link->flags & XO_LINK_KERNEL && link->flags != arg->flags)
 		xo_visits_link_gone(link);
-	WRITE_ONCE(link->ibpb, ibpb);
-	WRITE_ONCE(link->kernel, kernel);
+	WRITE_ONCE(link->flags, arg->flags);
 	show(link);
 	xo_services_link_switched(link);
 	arg->id = link->id;
@@ -237,12 +232,11 @@ static bool may_pass(enum xo_reason reason)
 static enum xo_reason check_visits(struct xo_vm *caller, struct xo_vm *callee, u32 flags,
 				   enum xo_reason *meanwhile)
 {
-	enum xo_reason reason = READ_ONCE(caller->up) ? xo_vmfunc_qualify(caller) : XO_REASON_NONE;
+	enum xo_reason reason;
 
-	*meanwhile = XO_REASON_NONE;
 	if (flags & XO_LINK_IBPB && !boot_cpu_has(X86_FEATURE_IBPB))
 		return XO_REASON_NO_IBPB;
-	reason = reason ?: xo_visits_enable(caller, callee);
+	reason = check_engine(caller, XO_ENGINE_VMFUNC) ?: xo_visits_enable(caller, callee);
 	if (!may_pass(reason))
 		return reason;
 	*meanwhile = reason;

@@ -76,7 +76,7 @@ int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 		return -EOPNOTSUPP;
 	}
 	raw_spin_lock(&xo_record_lock);
-	if (r->ended || !READ_ONCE(r->link->kernel) || !READ_ONCE(r->link->up)) {
+	if (r->ended || !(READ_ONCE(r->link->flags) & XO_LINK_KERNEL) || !READ_ONCE(r->link->up)) {
 		ret = -EHOSTDOWN;
 	} else if (r->state != XO_RUNS) {
 		ret = -EBUSY;

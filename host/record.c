@@ -54,6 +54,7 @@ static int map(struct xo_record *r, u64 gpa, const void *page, u64 rights)
 /* What the gate's page tables of each of the caller's vCPUs lead to. */
 static int map_gate(struct xo_record *r)
 {
+	const u64 *rt = r->link->flags & XO_LINK_IBPB ? xo_krt_ibpb_page : xo_krt_page;
 	const struct xo_kgate *k = r->caller->kgate;
 	int error = map(r, xo_kregion(k, XO_KREGION_TEXT), xo_ktext_page, XO_EPT_X);
 	u32 i;
@@ -62,8 +63,6 @@ static int map_gate(struct xo_record *r)
 		error = map(r, xo_kregion(k, XO_KREGION_TABLE + i - 1), k->table[i], XO_EPT_R);
 	for (i = 0; i < k->cpus && !error; i++)
 		error = map(r, xo_kregion(k, XO_KREGION_CPU(i)), k->table[0], XO_EPT_R);
-	const u64 *rt = r->link->ibpb ? xo_krt_ibpb_page : xo_krt_page;
-
 	return error ?: map(r, xo_kregion(k, XO_KREGION_RT), rt, XO_EPT_X)
 		     ?: map(r, xo_kregion(k, XO_KREGION_RECORD), r->page, XO_EPT_R);
 }
@@ -194,7 +193,8 @@ static bool is_visited(const struct xo_vm *vm)
 	u32 i;
 
 	for (i = 0; i < XO_LINKS_PER_VM; i++)
-		if (vm->link[i] && vm->link[i]->kernel && vm->link[i]->vm[XO_CALLEE] == vm)
+		if (vm->link[i] && vm->link[i]->flags & XO_LINK_KERNEL &&
+		    vm->link[i]->vm[XO_CALLEE] == vm)
 			return true;
 	return false;
 }
@@ -209,7 +209,8 @@ void xo_visits_link_gone(struct xo_link *link)
 {
 	struct xo_record *r, *next;
 
-	link->kernel = false;
+	/* Who is inside still has the other flag. */
+	WRITE_ONCE(link->flags, link->flags & ~XO_LINK_KERNEL);
 	list_for_each_entry_safe(r, next, &records, node)
 		if (r->link == link)
 			end(r);
@@ -291,7 +292,7 @@ void xo_visits_price(const struct xo_link *link, struct xo_h_link_info *info)
 	const struct xo_ram *ram = link->vm[XO_CALLEE]->ram;
 	struct xo_record *r;
 
-	if (!link->kernel || !ram)
+	if (!(link->flags & XO_LINK_KERNEL) || !ram)
 		return;
 	info->ram_pages = ram->pinned;
 	info->added_pages =
@@ -397,7 +398,7 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 
 	if (!link || !request->session)
 		return -ENOENT;
-	if (!link->kernel || !link->up)
+	if (!(link->flags & XO_LINK_KERNEL) || !link->up)
 		return -EXDEV;
 	if (request->entry != XO_KGATE_BUILD)
 		return keep_off(link, XO_REASON_GATE_BUILD);

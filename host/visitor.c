@@ -10,7 +10,6 @@
  */
 #include "visit.h"
 #include "visitor.h"
-#include <asm/msr.h>
 #include "kgate_blob.h"
 
 #define KERNEL_CS    0x10
@@ -338,10 +337,19 @@ static void from_runtime(struct xo_record *r, struct xo_away *a, u64 at)
 		go_home(a, XO_KGATE_ABSENT, 0);
 }
 
+/* KVM does so when another VM gets the processor, and here none does; the caller's own barrier
+ * (guest/kgate.S) is intercepted, and perhaps refused, once it is bound no more. */
+static void clear_predictors(const struct xo_record *r)
+{
+	if (READ_ONCE(r->link->flags) & XO_LINK_IBPB)
+		wrmsrl_safe(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
+}
+
 static void from_callee(struct xo_record *r, struct xo_away *a)
 {
 	u64 at = offset_of(a), in_rt = at - XO_KGATE_RT;
 
+	clear_predictors(r);
 	/* CR3 becomes the gate's by the VMCS, which flushes nothing. Whatever was cached of the
 	 * callee's tables must be gone before the gate is walked in this context again. */
 	kvm_make_request(KVM_REQ_TLB_FLUSH_GUEST, a->vcpu);
@@ -361,18 +369,10 @@ static void from_callee(struct xo_record *r, struct xo_away *a)
  * server CPU it is #UD there. After an event it was done, and did nothing. */
 static void astray(struct xo_record *r, struct xo_away *a)
 {
+	clear_predictors(r);
 	if (!a->event)
 		a->rip -= 3;
 	go_home(a, xo_evict(r, a), 0);
-}
-
-/* Who comes home by an exit. KVM does so when another VM gets the processor, and here none does;
- * and the caller's own (guest/kgate.S) is intercepted, and perhaps refused, if it is bound no more.
- */
-static void clear_predictors(const struct xo_record *r)
-{
-	if (READ_ONCE(r->link->ibpb))
-		wrmsrl_safe(MSR_IA32_PRED_CMD, PRED_CMD_IBPB);
 }
 
 bool xo_visitor_home(struct xo_away *a)
@@ -382,7 +382,6 @@ bool xo_visitor_home(struct xo_away *a)
 	if (!a->cpu->kernel.cr3)
 		return false;
 	if (r && a->eptp == r->eptp) {
-		clear_predictors(r);
 		from_callee(r, a);
 		return true;
 	}
@@ -392,10 +391,9 @@ bool xo_visitor_home(struct xo_away *a)
 	 * is its context, for nobody can change the list who does not find the gate. */
 	if (a->cr3 == a->cpu->kernel.cr3 && xo_from_ring0())
 		from_gate(r, a);
-	else if (r && a->list_svc == r->eptp) {
-		clear_predictors(r);
+	else if (r && a->list_svc == r->eptp)
 		astray(r, a);
-	} else
+	else
 		return false;
 	return true;
 }
@@ -443,12 +441,6 @@ bool xo_visitor_at_home(struct xo_away *a)
 }
 
 /* ------------------------------------------------------------------ clocks */
-
-bool xo_clock_behind(const struct xo_vm *vm, const struct kvm_vcpu *vcpu)
-{
-	return READ_ONCE(vm->tsc_wanted) && !READ_ONCE(vm->tsc_stuck) &&
-	       vm->tsc_offset > (s64)vcpu->arch.l1_tsc_offset;
-}
 
 /* Exactly as the guest's own IA32_TSC_ADJUST would, but that it does not see it. A processor model
  * without that register stays behind. */

@@ -189,7 +189,11 @@ void xo_guard_disarm(struct xo_gate_cpu *cpu);
 struct xo_vcpu_shape xo_shape_of(const struct kvm_vcpu *vcpu);
 
 /* A vCPU of a VM whose clock is behind; behind an exit, so that KVM tells the guest of it. */
-bool xo_clock_behind(const struct xo_vm *vm, const struct kvm_vcpu *vcpu);
+static inline bool xo_clock_behind(const struct xo_vm *vm, const struct kvm_vcpu *vcpu)
+{
+	return READ_ONCE(vm->tsc_wanted) && !READ_ONCE(vm->tsc_stuck) &&
+	       vm->tsc_offset > (s64)vcpu->arch.l1_tsc_offset;
+}
 void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu);
 u64 xo_visible_cr0(void); /* as the guest reads it; VMCS loaded */
 u64 xo_visible_cr4(void);

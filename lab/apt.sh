@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2154
-# Sourced by lab/fetch.sh and lab/fetch-kernel.sh: Debian 12's packages without touching this
+# Sourced by lab/fetch.sh, lab/fetch-kernel.sh and lab/debug-kernel.sh: Debian 12's packages without touching this
 # machine. apt runs on a root of its own, with the package sources and keys of this machine (or with
 # $XO_DEBIAN_MIRROR), and needs no root rights. Sets $debs, $apt and apt_options from $build. Needs
-# die(), say() and $here.
+# $here.
+die() { echo "lab/${0##*/}: $*" >&2; exit 1; }
+say() { echo "lab: $*" >&2; }
+
 debs=$build/debs
 apt=$build/apt
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg

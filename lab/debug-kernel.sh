@@ -10,9 +10,6 @@
 #   BUILD/debug/tools, kheaders   of BUILD; as lab/fetch.sh's
 set -euo pipefail
 export LC_ALL=C
-die() { echo "lab/debug-kernel.sh: $*" >&2; exit 1; }
-say() { echo "lab: $*" >&2; }
-
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: lab/debug-kernel.sh BUILD-FOLDER}" && pwd)
 into=$build/debug

@@ -7,16 +7,13 @@
 #   BUILD/VERSION/kheaders        all packages of the list, unpacked; build in it: to build modules
 set -euo pipefail
 export LC_ALL=C
-die() { echo "lab/fetch-kernel.sh: $*" >&2; exit 1; }
-say() { echo "lab: $*" >&2; }
-
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "${1:?usage: lab/fetch-kernel.sh BUILD-FOLDER VERSION}" && pwd)
 version=${2:?usage: lab/fetch-kernel.sh BUILD-FOLDER VERSION}
 list=kernel-$version
-[ -e "$here/packages.$list" ] || die "no list of packages for a kernel $version: lab/packages.$list is missing"
 # shellcheck source=lab/apt.sh
 . "$here/apt.sh"
+[ -e "$here/packages.$list" ] || die "no list of packages for a kernel $version: lab/packages.$list is missing"
 
 # The newest of that version, by way of Debian's meta package.
 kernel_abi()

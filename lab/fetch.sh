@@ -10,9 +10,6 @@
 #   BUILD/tools, BUILD/kheaders        unpacked
 set -euo pipefail
 export LC_ALL=C
-die() { echo "lab/fetch.sh: $*" >&2; exit 1; }
-say() { echo "lab: $*" >&2; }
-
 here=$(cd "$(dirname "$0")" && pwd)
 build=${1:?usage: lab/fetch.sh BUILD-FOLDER}
 mkdir -p "$build/debs"

@@ -268,17 +268,11 @@ static int by_name(const void *a, const void *b)
 
 int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *err)
 {
-	static const struct option up[] = { { "vm", required_argument, NULL, 'v' },
-					    { "cpus", required_argument, NULL, 'c' },
-					    { "host-kernel", required_argument, NULL, 'k' },
-					    { "host-memory", required_argument, NULL, 'm' },
-					    { "mips", required_argument, NULL, 'i' },
-					    { "start-limit", required_argument, NULL, 's' },
-					    { "cold", no_argument, NULL, 'C' },
-					    { "tlb-model", no_argument, NULL, 'T' },
-					    { "help", no_argument, NULL, 'h' },
-					    { 0 } };
-	static const struct option run[] = { { "vm", required_argument, NULL, 'v' },
+	/* The first three are those of `run` alone. */
+	static const struct option run[] = { { "put", required_argument, NULL, 'p' },
+					     { "vm-put", required_argument, NULL, 'P' },
+					     { "timeout", required_argument, NULL, 't' },
+					     { "vm", required_argument, NULL, 'v' },
 					     { "cpus", required_argument, NULL, 'c' },
 					     { "host-kernel", required_argument, NULL, 'k' },
 					     { "host-memory", required_argument, NULL, 'm' },
@@ -287,9 +281,6 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 					     { "cold", no_argument, NULL, 'C' },
 					     { "tlb-model", no_argument, NULL, 'T' },
 					     { "help", no_argument, NULL, 'h' },
-					     { "put", required_argument, NULL, 'p' },
-					     { "vm-put", required_argument, NULL, 'P' },
-					     { "timeout", required_argument, NULL, 't' },
 					     { 0 } };
 	bool interactive = !strcmp(argv[0], "up");
 	int option;
@@ -301,7 +292,7 @@ int lab_parse(int argc, char **argv, struct lab_options *o, struct lab_error *er
 	o->timeout = LAB_TIMEOUT;
 	optind = 0;
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+h", interactive ? up : run, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+h", interactive ? run + 3 : run, NULL)) != -1) {
 		if (option == '?')
 			return lab_error(err,
 					 "'%s' is not an option of xo lab %s, or lacks its value",

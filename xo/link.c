@@ -22,9 +22,8 @@ static const char help[] =
 	"                   does not hold they go by exit, and `xo stat` says which and why\n"
 	"  --ibpb           with --kernel: each visit clears the branch predictors there and "
 	"back,\n"
-	"                   so that neither kernel steers what the other runs by speculation:\n"
-	"                   11 instructions a call, 2 of them WRMSR, which take a real processor\n"
-	"                   a microsecond and more\n"
+	"                   so that neither kernel steers what the other runs by speculation;\n"
+	"                   it takes two WRMSR a call, which are slow\n"
 	"  --slots N        calls under way at once, 1 to 64 (the default)\n";
 
 /* What was done, and what it means for whom. */

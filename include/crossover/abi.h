@@ -240,10 +240,8 @@ struct xo_board_link {
 	__u32 slots;		/* number of slots in the window */
 	__u32 up;		/* 1: calls are taken; 0: link is going down */
 	char peer[XO_NAME_MAX]; /* the peer's name, vouched for by the host */
-	__u64 reserved[3];	/* [0]: the peer's incarnation; [1]: XO_BOARD_* */
+	__u64 reserved[3];	/* [0]: the peer's incarnation; [1]: XO_LINK_* */
 };
-#define XO_BOARD_VISITS	 1U /* system calls go by visits */
-#define XO_BOARD_IBPB	 2U /* the caller's kernel is to execute IBPB behind each */
 
 #define XO_EVENT_LINKS	 (1ULL << 0) /* the links[] entries changed: read them again */
 #define XO_EVENT_GOODBYE (1ULL << 1) /* the host lets this VM go (unenrolled, module unload) */

@@ -3,6 +3,19 @@
 # and xo doctor say which condition does not hold, and what to do, until it does. So it is with a condition that
 # fails already when a link is made; what cannot pass is refused.
 . /opt/crossover/test/lab/visitor.inc
+# keeper_starts CPU: VM keeper, on that processor model; its module is not loaded
+keeper_starts() {
+	{ cat /etc/crossover/vm.conf; echo "CPU=$1"; } >/tmp/keeper.conf
+	for _ in $(seq 20); do xo vm --config /tmp/keeper.conf start keeper:192:1 2>/tmp/out && break; sleep 0.5; done
+	{ xo vm wait --timeout 120 keeper && xo enrol keeper; } || { cat /tmp/out; fail "VM keeper"; }
+}
+keeper_serves() {
+	guest_up keeper
+	vm keeper sh -c "mkdir -p /etc/crossover; echo '$open_policy' >/etc/crossover/policy; xo serve --daemon" || fail "xo serve in keeper"
+	theirs=$(vm keeper pidof xo)
+}
+keeper_ends() { vm keeper sh -c 'pkill xo; sleep 1; rmmod crossover_guest'; xo unenrol keeper; xo vm kill keeper; }
+calls_keeper() { mgr $T/xo_visitor calls keeper 110 100 "$theirs" || fail "calls of keeper"; }
 up
 ppid=$(web cat /run/crossover-serve.pid)
 now() { cell "xo stat" SYSTEM-CALLS mgr web; }
@@ -41,19 +54,16 @@ done
 wait $pid || { cat /tmp/waits; fail "the calls meanwhile"; }
 [ "$told" ] || { cat /tmp/stat; fail "no eviction is told by its name"; }
 # a callee whose kernel uses PCIDs, linked before anybody can tell, then once more
-{ cat /etc/crossover/vm.conf; echo CPU=host,-umip,-pku,-kvm-pv-tlb-flush; } >/tmp/pcid.conf
-{ xo vm --config /tmp/pcid.conf start keeper:192:1 && xo vm wait --timeout 120 keeper && xo enrol keeper; } || fail "VM keeper"
+keeper_starts host,-umip,-pku,-kvm-pv-tlb-flush
 expect_status "a link that cannot be judged yet" 0 xo link --engine vmfunc --kernel mgr keeper
-guest_up keeper
-vm keeper sh -c "mkdir -p /etc/crossover; echo '$open_policy' >/etc/crossover/policy; xo serve --daemon" || fail "xo serve in keeper"
-theirs=$(vm keeper pidof xo)
-mgr $T/xo_visitor calls keeper 110 100 "$theirs" || fail "calls of keeper"
+keeper_serves
+calls_keeper
 expect_status "stat" 0 xo stat;			expect_says "why" 'PCID +mgr -> keeper: .*PCIDs.*-pcid'
 expect_status "doctor" 0 xo doctor;		expect_says "why" 'mgr -> keeper by visits +no .*PCIDs.*-pcid'
 xo unlink mgr keeper
 expect_status "a link that can" 0 xo link --engine vmfunc --kernel mgr keeper
 expect_says "why" 'system calls go by exit at present; mgr -> keeper: .*PCIDs.*-pcid'
-mgr $T/xo_visitor calls keeper 110 100 "$theirs" || fail "calls of keeper, by exit"
+calls_keeper
 expect_status "and said again" 0 xo link --engine vmfunc --kernel mgr keeper
 expect_says "why" 'system calls go by exit at present; mgr -> keeper: .*PCIDs.*-pcid'
 expect_eq "pages of keeper that are pinned for nothing" "$(cell "xo stat" ADDED mgr keeper)" 0
@@ -65,15 +75,12 @@ expect_status "IBPB of what" 2 xo link --engine vmfunc --ibpb mgr keeper
 expect_status "the link that is offered" 0 xo link mgr keeper
 expect_status "and then" 1 xo link --engine vmfunc --kernel --ibpb mgr keeper
 expect_says "how its calls go" 'mgr -> keeper is as it was, its engine is exit'
-xo unlink mgr keeper; vm keeper sh -c 'pkill xo; sleep 1; rmmod crossover_guest'; xo unenrol keeper; xo vm kill keeper
+xo unlink mgr keeper; keeper_ends
 # and one whose kernel leaves flushes to KVM
-{ cat /etc/crossover/vm.conf; echo CPU=host,-umip,-pku,-pcid; } >/tmp/flush.conf
-for _ in $(seq 20); do xo vm --config /tmp/flush.conf start keeper:192:1 2>/dev/null && break; sleep 0.5; done
-xo vm wait --timeout 120 keeper && xo enrol keeper || fail "VM keeper"
-guest_up keeper
+keeper_starts host,-umip,-pku,-pcid
 expect_status "a link" 0 xo link --engine vmfunc --kernel mgr keeper
-vm keeper sh -c "mkdir -p /etc/crossover; echo '$open_policy' >/etc/crossover/policy; xo serve --daemon" || fail "xo serve in keeper"
-mgr $T/xo_visitor calls keeper 110 100 "$(vm keeper pidof xo)" || fail "calls of keeper"
+keeper_serves
+calls_keeper
 expect_status "stat" 0 xo stat;			expect_says "why" 'PV_TLB_FLUSH +mgr -> keeper: .*-kvm-pv-tlb-flush'
-xo unlink mgr keeper; vm keeper sh -c 'pkill xo; sleep 1; rmmod crossover_guest'; xo unenrol keeper; xo vm kill keeper
+xo unlink mgr keeper; keeper_ends
 down

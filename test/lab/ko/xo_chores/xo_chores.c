@@ -17,12 +17,14 @@
  *	ahead     sets its CPU's TSC forward by months; once more: back
  *
  *   cat /sys/module/xo_chores/parameters/nap
- *   echo 1 >/sys/module/xo_chores/parameters/traced    functions of the kernel are traced; 0: no
- *more cat /sys/module/xo_chores/parameters/traced        how often they were called
  *
- * Traced by ftrace with memory of this module's, so that to end it waits for tasks' RCU. By
- *address: by name the kernel warns of weak functions which are not there, since the lab's VMs leave
- *out what marks those when they start (lab/vm.conf).
+ * And, written 1 or 0:
+ *
+ *	traced    functions of the kernel are traced, or no more; read: how often they were called
+ *
+ * By ftrace with memory of this module's, so that to end it waits for tasks' RCU. By address: by
+ * name the kernel warns of weak functions which are not there, since the lab's VMs leave out what
+ * marks those when they start (lab/vm.conf).
  */
 #include <linux/cpu.h>
 #include <linux/delay.h>
