@@ -6,7 +6,6 @@
  *	xo_attack visits deeds		in the midst of a call
  *	xo_attack visits leave		on the way out
  *	xo_attack visits window STEP	jumps to every STEPth byte of the gate's window
- *	xo_attack visits deadly N	jumps to the Nth of the bytes that the callee dies of
  *	xo_attack visits last		those that end the session
  *
  * A deed counts when it was done away. Each is followed by a look at every register of program and
@@ -328,21 +327,16 @@ static void leaves(void)
 	}
 }
 
-/* Where the runtime loads the stub's CR3. */
-static uint32_t cr3_load(void)
+/* In, or right behind, what reads the stub's CR3: another is loaded, of no page tables. The
+ * callee's kernel dies of that, there as natively, and is nobody to ask any more. */
+static bool is_deadly(uint32_t k)
 {
 	static const unsigned char load[] = { 0x0f, 0x22, 0xd8 }; /* MOV CR3, RAX */
 	const unsigned char *rt = xo_kgate_rt + XO_L_krt_enter,
 			    *at = memmem(rt, XO_L_krt_end - XO_L_krt_enter, load, sizeof(load));
+	uint32_t end = XO_KGATE_RT + (at - xo_kgate_rt);
 
-	return XO_KGATE_RT + (at - xo_kgate_rt);
-}
-
-/* In, or right behind, what reads the stub's CR3: another is loaded, of no page tables. The
- * callee's kernel dies of that, there as natively, and is nobody to ask any more: see deadly(). */
-static bool is_deadly(uint32_t k)
-{
-	return k > cr3_load() - READ_RAX && k <= cr3_load();
+	return k > end - READ_RAX && k <= end;
 }
 
 static void window_bytes(const char *what, uint32_t from, uint32_t end, uint32_t step)
@@ -397,22 +391,6 @@ static void never(void)
 	differences = 0;
 }
 
-/* The `n`th deadly byte. Its callee is gone then, and whoever runs this gets it a new one. */
-static void deadly(uint32_t n)
-{
-	uint32_t k = cr3_load() - READ_RAX + 1 + n % READ_RAX;
-	uint64_t result = 0;
-	long err = 0;
-	int i;
-
-	for (i = 0; i < TRIES && !err; i++) {
-		err = visits_call(XD(XD_WINDOW, n % 5 << 16 | k), &result);
-		usleep(3000);
-	}
-	check(err == -EHOSTDOWN, "a callee that dies of byte %#x: error %ld, try %d", k, -err, i);
-	check(!differences && same_state(), "nothing is left of it");
-}
-
 static void ring3(void)
 {
 	uint64_t result = 0;
@@ -456,7 +434,7 @@ int visits_open(void)
 int attack_visits(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
-	uint32_t n = argc > 2 ? atoi(argv[2]) : 1;
+	uint32_t step = argc > 2 ? atoi(argv[2]) : 1;
 
 	visits_open();
 	if (!strcmp(what, "deeds")) {
@@ -468,11 +446,9 @@ int attack_visits(int argc, char **argv)
 	} else if (!strcmp(what, "leave")) {
 		leaves();
 	} else if (!strcmp(what, "window")) {
-		window_bytes("gate text of its own", XO_L_kgate_entry, XO_L_kgate_end, n);
+		window_bytes("gate text of its own", XO_L_kgate_entry, XO_L_kgate_end, step);
 		window_bytes("the runtime", XO_KGATE_RT + XO_L_krt_enter,
-			     XO_KGATE_RT + XO_L_krt_end, n);
-	} else if (!strcmp(what, "deadly")) {
-		deadly(n);
+			     XO_KGATE_RT + XO_L_krt_end, step);
 	} else {
 		ring3();
 		close(session);
