@@ -98,7 +98,7 @@ for i in $(seq "$vms"); do
 		for how in reset kill; do
 			callers_start; snooze
 			xo vm $how $v || fail "$how $v"
-			[ $how = reset ] || { for _ in $(seq 20); do xo vm start $v 2>/dev/null && break; sleep 0.5; done; }
+			[ $how = reset ] || vm_start_again $v
 			xo vm wait $v --timeout 100 || fail "$v does not come back"
 			attack_link
 			[ $v = mgr ] || serve_attack

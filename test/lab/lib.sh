@@ -62,6 +62,8 @@ link_stat() { cell "xo stat" "${1^^}" mgr web; }
 # number of the link mgr -> web
 link_id() { xo ls | awk '$2 == "mgr" && $3 == "web" { print $1; exit }'; }
 vm_pid() { cell "xo vm ls" PID "$1"; } # of QEMU
+# vm_start_again VM: as soon as what was killed is gone
+vm_start_again() { for _ in $(seq 20); do xo vm start "$1" 2>/dev/null && break; sleep 0.5; done; }
 
 host_up() { [ -e /dev/crossover ] || insmod $KO/crossover.ko || fail "insmod crossover.ko"; }
 enrolled() { [ -n "$(cell "xo ls" GUEST-MODULE "$1")" ]; }

@@ -91,7 +91,7 @@ end_modules() {
 end_vm() {
 	callers_begin; snooze
 	xo vm "$2" "$1" || fail_at "$2 $1"
-	[ "$2" = reset ] || { for _ in $(seq 20); do xo vm start "$1" 2>/dev/null && break; sleep 0.5; done; }
+	[ "$2" = reset ] || vm_start_again "$1"
 	xo vm wait "$1" --timeout 200 || fail_at "$1 does not come back"
 	up
 	# mgr's callers went with it
