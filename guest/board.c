@@ -71,7 +71,7 @@ static void handle_posted(struct xo_board *b, struct xo_link *l)
 	for (; word; word &= word - 1) {
 		slot = __ffs64(word);
 		if (slot < l->slots)
-			xo_serve_cancelled(l, slot);
+			xo_serve_cancelled(l, slot, READ_ONCE(b->given_up[i][slot]));
 	}
 }
 

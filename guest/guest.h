@@ -212,7 +212,9 @@ struct xo_session {
 	u64 world; /* ours, at the host; 0: none */
 	void *router;
 	u64 record;		    /* at the host: its stub, that can be visited; 0: not known */
-	unsigned long record_asked; /* jiffies; 0: never */
+	unsigned long record_asked; /* jiffies: in vain, and not to be again within */
+	unsigned long record_pause; /* so many; 0: never asked in vain */
+	bool ibpb;		    /* visits of that record clear the branch predictors */
 	bool visiting;		    /* one of its threads is there, or about to be */
 	struct xo_conn *conn;	    /* with a service, or NULL: its maps and context */
 	wait_queue_head_t wait;	    /* for one of its slots */
@@ -330,6 +332,7 @@ struct xo_stub {
 	/* park.c, visit_serve.c */
 	struct task_struct *parker;		    /* the thread that can be visited; atomic */
 	bool thread_wanted;			    /* and it was said so */
+	u64 cancelled;				    /* sequence number of the last call so */
 	u64 record;				    /* at the host; 0: none */
 	unsigned long record_asked;		    /* jiffies; 0: never */
 	struct mm_struct *mm;			    /* whose root has the window */
@@ -337,8 +340,8 @@ struct xo_stub {
 	DECLARE_BITMAP(visited, XO_SLOTS_PER_LINK); /* slots whose calls are under way */
 };
 
-void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq); /* xo.lock held; any context */
-void xo_serve_cancelled(struct xo_link *l, u32 slot);	    /* xo.lock held; any context */
+void xo_serve_posted(struct xo_link *l, u32 slot, u64 seq);    /* xo.lock held; any context */
+void xo_serve_cancelled(struct xo_link *l, u32 slot, u64 seq); /* xo.lock held; any context */
 long xo_serve_master(struct xo_master *m, struct xo_g_serve *req);
 long xo_serve_stub(struct xo_stub *s, struct xo_g_serve *req);
 int xo_serve_is_cancelled(const struct xo_g_adopt *req);
@@ -407,7 +410,8 @@ void xo_pages_put(struct xo_pages *p);
  * -ETIMEDOUT it does not answer. Sleeps.
  */
 int xo_request(struct xo_request *req);
-void xo_request_event(void); /* any context */
+int xo_request_try(struct xo_request *req); /* -EBUSY instead of waiting until it can be made */
+void xo_request_event(void);		    /* any context */
 int xo_request_init(void);
 void xo_request_exit(void);
 

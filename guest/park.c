@@ -12,6 +12,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/stat.h>
 #include <linux/slab.h>
 #include <asm/pgtable.h>
 #include <crossover/kgate.h>
@@ -21,7 +22,16 @@
 #include "visit.h"
 
 #define KERNEL_TABLE 0x63ULL /* present, writable, accessed, dirty */
+#define KERNEL_TEXT  0x61ULL /* not writable */
 #define NOBODY	     (-1)
+
+/*
+ * Parked, a stub is a task that runs: it wakes at each tick, and its CPU halts though others may
+ * want to run there. So it stays parked so long, in jiffies, after its last visit; and so long if
+ * others do want to. (Long enough for a host CPU to run the caller's VM and come back.)
+ */
+#define IDLE	     HZ
+#define IDLE_WANTED  (HZ / 20)
 
 extern long xo_park_stub(u64 record, u64 cookie, u64 seq, u64 slot);
 extern char xo_visit_native[];
@@ -79,7 +89,7 @@ static int make_window(void)
 	put_jump((u8 *)window.text + XO_L_krt_ret, xo_visit_native);
 	window.table[0][0] = __pa(window.table[1]) | KERNEL_TABLE;
 	window.table[1][0] = __pa(window.table[2]) | KERNEL_TABLE;
-	window.table[2][XO_KGATE_RT >> PAGE_SHIFT] = __pa(window.text) | KERNEL_TABLE;
+	window.table[2][XO_KGATE_RT >> PAGE_SHIFT] = __pa(window.text) | KERNEL_TEXT;
 	preempt_notifier_inc();
 	return 0;
 }
@@ -110,28 +120,34 @@ static void evict(struct xo_parking *p)
 
 /* A call that was posted meanwhile, and left to this thread, may be what this one would wait for:
  * it comes first, and this one by exit. */
-static int serve(struct xo_parking *p, u32 slot)
+static int serve(struct xo_parking *p)
 {
-	smp_mb(); /* serving is seen by xo_park_kick(), or what is pending here */
-	return READ_ONCE(p->stub->pending) ? -EAGAIN : xo_visits_serve(p, slot);
+	/* What is pending, or given up, is seen here; or xo_park_kick() and xo_park_cancel() see
+	 * what was written before. */
+	smp_mb();
+	if (READ_ONCE(p->stub->cancelled) == p->seq)
+		WRITE_ONCE(p->cancelled, true);
+	return READ_ONCE(p->stub->pending) ? -EAGAIN : xo_visits_serve(p, p->slot);
 }
 
 u64 xo_visit_serve(u64 slot, u64 seq, struct xo_parking *p)
 {
-	p->slot = slot;
+	p->slot = min_t(u64, slot, XO_SLOTS_PER_LINK);
 	p->seq = seq;
 	p->cancelled = false;
-	WRITE_ONCE(p->under_way, true);
+	p->used = jiffies;
 	WRITE_ONCE(p->serving, true);
 	WRITE_ONCE(p->visiting, true);
-	barrier();
-	p->status = serve(p, min_t(u64, slot, XO_SLOTS_PER_LINK));
-	/* Whom it woke on this CPU must not wait until something else wakes that. */
-	if (need_resched())
+	smp_store_release(&p->under_way, true);
+	p->status = serve(p);
+	WRITE_ONCE(p->serving, false);
+	smp_mb(); /* against xo_park_kick(), which may have counted on another thread */
+	/* Whom it woke on this CPU must not wait until something else wakes that; nor a call that
+	 * was posted meanwhile. */
+	if (need_resched() || READ_ONCE(p->stub->pending) || READ_ONCE(p->stub->dead))
 		evict(p);
 	barrier();
 	WRITE_ONCE(p->visiting, false);
-	WRITE_ONCE(p->serving, false);
 	return p->status;
 }
 
@@ -207,6 +223,7 @@ static void end_evicted(struct xo_parking *p)
 
 	if (!p->status) {
 		WRITE_ONCE(p->under_way, false);
+		atomic64_dec(&l->visits); /* it was none */
 		*p->owed = (struct xo_owed){ .seq = p->seq, .slot = slot };
 		return;
 	}
@@ -215,7 +232,7 @@ static void end_evicted(struct xo_parking *p)
 		xo_serve_posted(l, slot, p->seq);
 		/* Told to whoever takes it from here. */
 		if (p->cancelled)
-			xo_serve_cancelled(l, slot);
+			xo_serve_cancelled(l, slot, p->seq);
 	}
 	p->under_way = false;
 	spin_unlock_irq(&xo.lock);
@@ -265,7 +282,13 @@ static bool become_parker(struct xo_stub *s)
 
 static void begin(struct xo_parking *p, struct xo_stub *s, struct xo_owed *owed)
 {
-	*p = (struct xo_parking){ .stub = s, .task = current, .owed = owed, .parked_on = NOBODY };
+	*p = (struct xo_parking){
+		.stub = s,
+		.task = current,
+		.owed = owed,
+		.parked_on = NOBODY,
+		.used = jiffies,
+	};
 	preempt_notifier_init(&p->notifier, &notifier_ops);
 	preempt_notifier_register(&p->notifier);
 	spin_lock_irq(&xo.lock);
@@ -285,12 +308,18 @@ static void end(struct xo_parking *p)
 	preempt_notifier_unregister(&p->notifier);
 }
 
+/* Then it sleeps, as any thread that waits, and parks again behind the next call, by exit. */
+static bool is_idle(const struct xo_parking *p)
+{
+	return time_after(jiffies, p->used + (single_task_running() ? IDLE : IDLE_WANTED));
+}
+
 /* Until there is a call (> 0) or the session has ended (< 0); 0: a signal, or it cannot be here. */
 static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed *owed,
 		       int (*take)(struct xo_stub *s, struct xo_g_serve *req))
 {
 	struct xo_parking p;
-	int got = 0, error;
+	int got = 0, error = 0;
 
 	begin(&p, s, owed);
 	for (;;) {
@@ -302,10 +331,7 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed
 		if (READ_ONCE(s->parker) != current && !become_parker(s))
 			break;
 		error = park(&p);
-		/* The host knows it no more: the link was switched, or the VM's memory changed. */
-		if (error)
-			xo_park_end(s);
-		if (error || !(READ_ONCE(s->link->flags) & XO_LINK_KERNEL))
+		if (error || is_idle(&p) || !(READ_ONCE(s->link->flags) & XO_LINK_KERNEL))
 			break;
 		if (need_resched())
 			xo_park_pay(s, owed);
@@ -313,7 +339,10 @@ static int wait_parked(struct xo_stub *s, struct xo_g_serve *req, struct xo_owed
 		 * trampoline that goes) waits for each task to be nowhere. */
 		cond_resched_tasks_rcu_qs();
 	}
-	end(&p);
+	end(&p); /* first: nobody is to count on this thread while it asks */
+	/* The host knows it no more: the link was switched, or the VM's memory changed. */
+	if (error)
+		xo_park_end(s);
 	return got;
 }
 
@@ -360,9 +389,11 @@ bool xo_park_kick(struct xo_stub *s)
 	lockdep_assert_held(&xo.lock);
 	smp_mb(); /* against park() and serve() */
 	list_for_each_entry(p, &s->parkings, member) {
-		looks |= !READ_ONCE(p->serving);
+		if (READ_ONCE(p->serving))
+			continue; /* it looks before it ends, but that may be long */
+		looks = true;
 		cpu = READ_ONCE(p->parked_on);
-		if (cpu != NOBODY && cpu != smp_processor_id())
+		if (cpu != NOBODY && cpu != smp_processor_id() && cpu_online(cpu))
 			smp_send_reschedule(cpu);
 	}
 	return looks;
@@ -373,24 +404,28 @@ bool xo_park_kick(struct xo_stub *s)
  * and if it has not begun it never does. A signal that comes too late ends nothing: another call's
  * -EINTR is no result of it, see was_interrupted().
  */
-void xo_park_cancel(struct xo_stub *s, u32 slot)
+void xo_park_cancel(struct xo_stub *s, u32 slot, u64 seq)
 {
 	struct xo_parking *p;
 
 	lockdep_assert_held(&xo.lock);
+	WRITE_ONCE(s->cancelled, seq);
+	smp_mb(); /* against serve(): it may be about to begin */
 	list_for_each_entry(p, &s->parkings, member) {
-		if (!READ_ONCE(p->under_way) || p->slot != slot)
+		if (!smp_load_acquire(&p->under_way) || p->slot != slot || p->seq != seq)
 			continue;
 		WRITE_ONCE(p->cancelled, true);
 		send_sig(XO_CANCEL_SIGNAL, p->task, 1);
 	}
 }
 
+/* (With the link the host ends all its records itself; it may be about it, and holding up all
+ * requests until their visitors have left.) */
 void xo_park_end(struct xo_stub *s)
 {
 	struct xo_request req = { .op = XO_REQ_RECORD_DEL, .id = xchg(&s->record, 0) };
 
-	if (req.id)
+	if (req.id && READ_ONCE(s->link->up))
 		xo_request(&req);
 }
 

@@ -33,15 +33,16 @@ static bool is_answered(void)
 	return smp_load_acquire(&page->info.reason) != UNANSWERED;
 }
 
-/* -EBUSY: an earlier life of this kernel asked for something that is not through yet. */
-static int post(void)
+/* -EBUSY: an earlier life of this kernel asked for something that is not through yet, or the host
+ * heard too much of this VM lately. */
+static int post(bool patient)
 {
 	unsigned long until = jiffies + PATIENCE;
 	long ret;
 
 	do {
 		ret = is_gone() ? -ENOTCONN : xo_hc_request(virt_to_phys(page));
-		if (ret != -EBUSY)
+		if (ret != -EBUSY || !patient)
 			break;
 		msleep(2);
 	} while (time_before(jiffies, until));
@@ -55,9 +56,9 @@ static int post(void)
 	return ret;
 }
 
-static int ask(void)
+static int ask(bool patient)
 {
-	int ret = post();
+	int ret = post(patient);
 
 	if (ret)
 		return ret;
@@ -71,23 +72,40 @@ static int ask(void)
 	return is_answered() ? 0 : -EHOSTDOWN;
 }
 
+/* lock held. */
+static int request(struct xo_request *req, bool patient)
+{
+	int ret;
+
+	if (!page)
+		return -ENOMEM;
+	req->revision = XO_ABI_REVISION;
+	*page = *req;
+	page->info.reason = UNANSWERED;
+	ret = ask(patient);
+	if (ret)
+		return ret;
+	*req = *page;
+	return req->status > 0 || req->status < -MAX_ERRNO ? -EPROTO : req->status;
+}
+
 int xo_request(struct xo_request *req)
 {
 	int ret;
 
 	mutex_lock(&lock);
-	if (!page) {
-		mutex_unlock(&lock);
-		return -ENOMEM;
-	}
-	req->revision = XO_ABI_REVISION;
-	*page = *req;
-	page->info.reason = UNANSWERED;
-	ret = ask();
-	if (!ret) {
-		*req = *page;
-		ret = req->status > 0 || req->status < -MAX_ERRNO ? -EPROTO : req->status;
-	}
+	ret = request(req, true);
+	mutex_unlock(&lock);
+	return ret;
+}
+
+int xo_request_try(struct xo_request *req)
+{
+	int ret;
+
+	if (!mutex_trylock(&lock))
+		return -EBUSY;
+	ret = request(req, false);
 	mutex_unlock(&lock);
 	return ret;
 }

@@ -177,11 +177,13 @@ static void interrupt_thread(struct xo_slot *sl)
 	rcu_read_unlock();
 }
 
-void xo_serve_cancelled(struct xo_link *l, u32 slot)
+void xo_serve_cancelled(struct xo_link *l, u32 slot, u64 seq)
 {
 	struct xo_slot *sl = &l->slot[slot];
 
 	lockdep_assert_held(&xo.lock);
+	if (sl->state != XO_SLOT_IDLE && sl->seq != seq)
+		return; /* said of an earlier one */
 	switch (sl->state) {
 	case XO_SLOT_POSTED:
 		forget_posted(l, slot);
@@ -194,7 +196,7 @@ void xo_serve_cancelled(struct xo_link *l, u32 slot)
 		break;
 	default:
 		if (sl->stub)
-			xo_park_cancel(sl->stub, slot);
+			xo_park_cancel(sl->stub, slot, seq);
 		break;
 	}
 }

@@ -147,7 +147,7 @@ static void interrupt_threads(struct xo_stub *s)
 
 	for (i = 0; i < s->link->slots; i++)
 		if (s->link->slot[i].stub == s && s->link->slot[i].state == XO_SLOT_SERVED)
-			xo_serve_cancelled(s->link, i);
+			xo_serve_cancelled(s->link, i, s->link->slot[i].seq);
 }
 
 static void zap(struct xo_stub *s)
@@ -170,9 +170,9 @@ void xo_stub_end(struct xo_stub *s, u32 keep)
 	s->dead = true;
 	xo_park_kick(s);
 	spin_unlock_irq(&xo.lock);
+	zap(s);
 	xo_park_end(s);
 	xo_service_ungrant(s);
-	zap(s);
 	spin_lock_irq(&xo.lock);
 	unbind(s, keep);
 	spin_unlock_irq(&xo.lock);

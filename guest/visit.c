@@ -21,11 +21,17 @@
 #include "trace.h"
 #include "visit.h"
 
-#define KERNEL_TABLE 0x63ULL
+#define KERNEL_TABLE 0x63ULL /* present, writable, accessed, dirty */
+#define KERNEL_TEXT  0x61ULL /* not writable */
+#define KERNEL_DATA  (KERNEL_TABLE | _PAGE_NX)
 #define TRIES	     16	      /* of one call, until it goes by exit */
 #define REBIND	     16	      /* nobody found there so often: the stub's CPU may be another */
-#define ASK_AGAIN    (HZ / 4) /* for a stub that could not be visited */
+#define ASK_AGAIN    (HZ / 4) /* for a stub that could not be visited; doubled each time, up to */
+#define ASK_SELDOM   (2 * HZ)
 #define MXCSR_INIT   0x1f80
+
+/* Beside the gate's: nothing happened, and on this CPU it would be so again. */
+#define NOT_HERE     (1ULL << 63)
 
 /* The latter with IBPB on the way back. */
 extern u64 xo_visit_enter(u64 slot, u64 seq, void *save, u64 cr3, u64 *value);
@@ -35,7 +41,9 @@ struct visitor_cpu {
 	u64 record; /* this CPU's, at the host */
 	void *save;
 	u64 cr3;
-	u32 absent; /* how often nobody was there */
+	u32 absent;		  /* how often nobody was there */
+	u64 refused;		  /* the host would not have that one bound to this CPU, at: */
+	unsigned long refused_at; /* jiffies */
 };
 
 static DEFINE_PER_CPU(struct visitor_cpu, cpus);
@@ -56,9 +64,9 @@ static u64 *page(const struct region *g, u32 n)
 	return (u64 *)(g->at + ((u64)n << PAGE_SHIFT));
 }
 
-static u64 entry(const struct region *g, u32 n)
+static u64 entry(const struct region *g, u32 n, u64 how)
 {
-	return (g->gpa + ((u64)n << PAGE_SHIFT)) | KERNEL_TABLE;
+	return (g->gpa + ((u64)n << PAGE_SHIFT)) | how;
 }
 
 /* As the kernel's own, and the window. */
@@ -69,17 +77,17 @@ static void fill_tables(const struct region *g, u32 n)
 
 	memset(root, 0, PAGE_SIZE);
 	memcpy(root + XO_KGATE_ROOT, (u64 *)current->active_mm->pgd + XO_KGATE_ROOT, PAGE_SIZE / 2);
-	root[XO_KGATE_ROOT] = entry(g, at + XO_KREGION_CPU_TABLE);
+	root[XO_KGATE_ROOT] = entry(g, at + XO_KREGION_CPU_TABLE, KERNEL_TABLE);
 	for (i = 0; i < 2; i++) {
 		memset(page(g, at + XO_KREGION_CPU_TABLE + i), 0, PAGE_SIZE);
 		page(g, at + XO_KREGION_CPU_TABLE + i)[0] =
-			entry(g, at + XO_KREGION_CPU_TABLE + i + 1);
+			entry(g, at + XO_KREGION_CPU_TABLE + i + 1, KERNEL_TABLE);
 	}
 	root = page(g, at + XO_KREGION_CPU_TABLE + 2);
 	memset(root, 0, PAGE_SIZE);
-	root[XO_KGATE_TEXT >> PAGE_SHIFT] = entry(g, XO_KREGION_TEXT);
-	root[XO_KGATE_HOME >> PAGE_SHIFT] = entry(g, XO_KREGION_HOME);
-	root[XO_KGATE_SAVE >> PAGE_SHIFT] = entry(g, at + XO_KREGION_CPU_SAVE);
+	root[XO_KGATE_TEXT >> PAGE_SHIFT] = entry(g, XO_KREGION_TEXT, KERNEL_TEXT);
+	root[XO_KGATE_HOME >> PAGE_SHIFT] = entry(g, XO_KREGION_HOME, KERNEL_TEXT);
+	root[XO_KGATE_SAVE >> PAGE_SHIFT] = entry(g, at + XO_KREGION_CPU_SAVE, KERNEL_DATA);
 }
 
 /* What the gate restores on this CPU. Preemption off. */
@@ -148,17 +156,19 @@ static int make_region(u64 gpa, u32 n)
 		kfree(g);
 		return -ENOMEM;
 	}
+	/* First: if the host goes meanwhile, and another one comes, this is none of its. */
+	g->number = READ_ONCE(*page(g, XO_KREGION_DOOR));
+	smp_rmb();
 	memcpy(page(g, XO_KREGION_TEXT), xo_kgate_text, PAGE_SIZE);
 	memcpy(page(g, XO_KREGION_HOME), xo_kgate_home, PAGE_SIZE);
 	g->gpa = gpa;
 	g->cpus = n;
-	g->number = READ_ONCE(*page(g, XO_KREGION_DOOR));
 	smp_store_release(&region, g);
 	return 0;
 }
 
-/* Is there a stub that can be visited? Asked now and then. */
-static bool find_record(struct xo_session *s)
+/* Of those who ask for the same session one is enough. */
+static int ask_for_record(struct xo_session *s)
 {
 	struct xo_request req = {
 		.op = XO_REQ_VISIT,
@@ -167,22 +177,38 @@ static bool find_record(struct xo_session *s)
 		.entry = XO_KGATE_BUILD,
 		.pid = task_tgid_nr(current),
 	};
-	int ret;
+	int ret = xo_request_try(&req);
 
-	if (s->record)
-		return true;
-	if (s->record_asked && time_before(jiffies, s->record_asked + ASK_AGAIN))
-		return false;
-	s->record_asked = jiffies | 1;
-	ret = xo_request(&req);
 	if (ret)
-		return false;
+		return ret;
 	mutex_lock(&lock);
 	ret = make_region(req.save_gpa, req.count);
 	mutex_unlock(&lock);
-	if (!ret)
-		WRITE_ONCE(s->record, req.id);
-	return !ret;
+	if (ret)
+		return ret;
+	/* As long as there is this record its link has no other flags. */
+	WRITE_ONCE(s->ibpb, req.flags & XO_LINK_IBPB);
+	smp_store_release(&s->record, req.id);
+	return 0;
+}
+
+/* Is there a stub that can be visited? Asked now and then, the more seldom the longer there is
+ * none. */
+static bool find_record(struct xo_session *s)
+{
+	unsigned long pause = READ_ONCE(s->record_pause);
+
+	if (READ_ONCE(s->record))
+		return true;
+	if (pause && time_before(jiffies, READ_ONCE(s->record_asked) + pause))
+		return false;
+	if (!ask_for_record(s)) {
+		WRITE_ONCE(s->record_pause, 0);
+		return true;
+	}
+	WRITE_ONCE(s->record_asked, jiffies);
+	WRITE_ONCE(s->record_pause, clamp_t(unsigned long, 2 * pause, ASK_AGAIN, ASK_SELDOM));
+	return false;
 }
 
 /* Interrupts are off. */
@@ -244,30 +270,58 @@ static bool same_cr4(const struct visitor_cpu *cpu)
 }
 
 /* Interrupts are off. */
-static u64 enter(const struct xo_link *l, u32 slot, u64 seq, struct visitor_cpu *cpu, u64 *value)
+static u64 enter(const struct xo_session *s, u32 slot, u64 seq, struct visitor_cpu *cpu, u64 *value)
 {
-	return READ_ONCE(l->flags) & XO_LINK_IBPB
-		       ? xo_visit_enter_ibpb(slot, seq, cpu->save, cpu->cr3, value)
-		       : xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
+	return READ_ONCE(s->ibpb) ? xo_visit_enter_ibpb(slot, seq, cpu->save, cpu->cr3, value)
+				  : xo_visit_enter(slot, seq, cpu->save, cpu->cr3, value);
+}
+
+/*
+ * Interrupts are off. -EOPNOTSUPP is this CPU's matter, or its task's (one that was added to a
+ * running VM has no gate; CR4.TSD): the session's other threads go on.
+ */
+static int bind_unless_refused(const struct region *g, struct visitor_cpu *cpu, u64 record)
+{
+	int ret;
+
+	if (cpu->refused == record && time_before(jiffies, cpu->refused_at + ASK_SELDOM))
+		return -EOPNOTSUPP;
+	ret = bind(g, cpu, record);
+	if (ret == -EOPNOTSUPP) {
+		cpu->refused = record;
+		cpu->refused_at = jiffies;
+	}
+	return ret;
+}
+
+static u64 no_visit(int error)
+{
+	switch (error) {
+	case -EAGAIN:
+		return XO_KGATE_AGAIN;
+	case -EOPNOTSUPP:
+		return NOT_HERE;
+	default:
+		return XO_KGATE_FAULT;
+	}
 }
 
 /* Interrupts are off. */
-static u64 visit_here(struct xo_session *s, u32 slot, u64 seq, u64 *value)
+static u64 visit_here(struct xo_session *s, u64 record, u32 slot, u64 seq, u64 *value)
 {
 	const struct region *g = smp_load_acquire(&region);
 	struct visitor_cpu *cpu = this_cpu_ptr(&cpus);
-	u64 record = s->record, status;
+	u64 status;
 	int ret = 0;
 
 	/* Closed: the host is about to take it away. */
 	if (!g || !is_open(g))
 		ret = -ENODEV;
 	else if (cpu->record != record || !same_cr4(cpu))
-		ret = bind(g, cpu, record);
-	if (!ret)
-		status = believed(enter(s->link, slot, seq, cpu, value));
-	else
-		status = ret == -EAGAIN ? XO_KGATE_AGAIN : XO_KGATE_FAULT;
+		ret = bind_unless_refused(g, cpu, record);
+	if (ret)
+		return no_visit(ret);
+	status = believed(enter(s, slot, seq, cpu, value));
 	/* A stub that went to a CPU unlike the one at BIND is absent until it is looked at again.
 	 */
 	if (status == XO_KGATE_UNBOUND ||
@@ -278,14 +332,14 @@ static u64 visit_here(struct xo_session *s, u32 slot, u64 seq, u64 *value)
 
 /* One of a session's threads: who binds the record to this CPU sends whoever is inside home, and
  * its call to the stub. */
-static u64 visit(struct xo_session *s, u32 slot, u64 seq, u64 *value)
+static u64 visit(struct xo_session *s, u64 record, u32 slot, u64 seq, u64 *value)
 {
 	u64 status = XO_KGATE_ABSENT;
 	unsigned long flags;
 
 	local_irq_save(flags);
 	if (!xchg(&s->visiting, true)) {
-		status = visit_here(s, slot, seq, value);
+		status = visit_here(s, record, slot, seq, value);
 		smp_store_release(&s->visiting, false);
 	}
 	local_irq_restore(flags);
@@ -319,16 +373,20 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 				struct completion *done)
 {
 	struct xo_link *l = s->link;
-	u64 status = XO_KGATE_AGAIN, value = 0;
+	u64 status = XO_KGATE_AGAIN, value = 0, record;
 	u32 tries;
 
 	if (!(READ_ONCE(l->flags) & XO_LINK_KERNEL) ||
 	    (c->op != XO_OP_SYSCALL && c->op != XO_OP_PING) || s->buffer != XO_NO_SLOT ||
 	    has_segments() || !find_record(s))
 		return XO_VISIT_NOT;
+	/* Another thread may find out at any time that it is none any more. */
+	record = smp_load_acquire(&s->record);
+	if (!record)
+		return XO_VISIT_NOT;
 	begin(s, c, slot, done);
 	for (tries = 0; tries < TRIES; tries++) {
-		status = visit(s, slot, l->slot[slot].seq, &value);
+		status = visit(s, record, slot, l->slot[slot].seq, &value);
 		if (status != XO_KGATE_AGAIN && status != XO_KGATE_UNBOUND)
 			break;
 	}
@@ -341,7 +399,7 @@ enum xo_visit_end xo_visit_call(struct xo_session *s, struct xo_call *c, u32 slo
 		return XO_VISIT_DONE;
 	}
 	if (status == XO_KGATE_FAULT)
-		WRITE_ONCE(s->record, 0); /* asked for again, later */
+		cmpxchg(&s->record, record, 0); /* asked for again, later */
 	if (status == XO_KGATE_ABSENT || status == XO_KGATE_AGAIN || status == XO_KGATE_UNBOUND)
 		return XO_VISIT_BUSY;
 	return status == XO_KGATE_DOWN ? XO_VISIT_DOWN : XO_VISIT_NOT;
@@ -351,7 +409,11 @@ void xo_visit_forget(void)
 {
 	int cpu;
 
-	for_each_possible_cpu(cpu) per_cpu(cpus, cpu).record = 0;
+	for_each_possible_cpu(cpu)
+	{
+		per_cpu(cpus, cpu).record = 0;
+		per_cpu(cpus, cpu).refused = 0;
+	}
 }
 
 /*

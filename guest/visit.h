@@ -54,9 +54,11 @@ struct xo_parking {
 	struct list_head member; /* of stub->parkings; xo.lock */
 	struct preempt_notifier notifier;
 	struct xo_owed *owed;
-	int parked_on; /* CPU where it stands, or a call of its is evicted; -1: neither */
+	int parked_on;	    /* CPU where it stands, or a call of its is evicted; -1: neither */
+	unsigned long used; /* jiffies: the last visit */
 	/* the visit */
-	u64 slot, seq;
+	u64 seq;
+	u32 slot; /* XO_SLOTS_PER_LINK: none of ours */
 	int status;
 	bool serving;	/* it is in the call, here or there */
 	bool visiting;	/* as far as is known here */
@@ -72,7 +74,7 @@ void xo_park_end(struct xo_stub *s);	 /* its session ends; may sleep */
 void xo_park_release(struct xo_stub *s); /* no thread of it is here any more */
 /* xo.lock held: there is something for it. True: a thread that is or could be parked looks. */
 bool xo_park_kick(struct xo_stub *s);
-void xo_park_cancel(struct xo_stub *s, u32 slot); /* xo.lock held */
+void xo_park_cancel(struct xo_stub *s, u32 slot, u64 seq); /* xo.lock held */
 void xo_park_exit(void);
 
 /* ---- callee (visit_serve.c) */

@@ -244,6 +244,11 @@ static bool perform(struct xo_parking *p, struct xo_decoded *d, long *result, u3
 		*result = do_close(d);
 		return false;
 	}
+	/* Before it has begun; or the signal came earlier, and has ended something else. */
+	if (READ_ONCE(p->cancelled)) {
+		*result = -EINTR;
+		return false;
+	}
 	*result = make(d);
 	if (was_interrupted(*result)) {
 		if (!READ_ONCE(p->cancelled))

@@ -135,9 +135,13 @@ void xo_board_posted(struct xo_link *link, u32 slot, u64 seq)
 	raise(&board->posted[index], slot);
 }
 
-void xo_board_cancelled(struct xo_link *link, u32 slot)
+void xo_board_cancelled(struct xo_link *link, u32 slot, u64 seq)
 {
-	raise(&link->vm[XO_CALLEE]->board->cancelled[link->index[XO_CALLEE]], slot);
+	struct xo_board *board = link->vm[XO_CALLEE]->board;
+	u32 index = link->index[XO_CALLEE];
+
+	WRITE_ONCE(board->given_up[index][slot], seq);
+	raise(&board->cancelled[index], slot);
 }
 
 void xo_board_done(struct xo_link *link, u32 slot, u64 seq, int status)

@@ -101,7 +101,7 @@ void xo_call_cancel(struct xo_link *link, u32 slot)
 		return; /* said before */
 	link->slot[slot].state = XO_SLOT_CANCELLED;
 	link->stat.cancelled++;
-	xo_board_cancelled(link, slot);
+	xo_board_cancelled(link, slot, link->slot[slot].seq);
 	xo_board_interrupt(link, XO_CALLEE);
 }
 
@@ -113,7 +113,7 @@ u32 xo_calls_fail(struct xo_link *link)
 	for (slot = 0; slot < link->slots; slot++) {
 		if (link->slot[slot].state == XO_SLOT_FREE)
 			continue;
-		xo_board_cancelled(link, slot);
+		xo_board_cancelled(link, slot, link->slot[slot].seq);
 		end_call(link, slot, -EHOSTDOWN);
 		ended++;
 	}
@@ -139,7 +139,7 @@ u32 xo_calls_orphan(struct xo_link *link)
 		if (s->state == XO_SLOT_FREE || s->state == XO_SLOT_ORPHAN)
 			continue;
 		s->state = XO_SLOT_ORPHAN;
-		xo_board_cancelled(link, slot);
+		xo_board_cancelled(link, slot, s->seq);
 		ended++;
 	}
 	if (ended)

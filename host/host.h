@@ -212,7 +212,7 @@ void xo_board_clear_link(struct xo_link *link, enum xo_side side);
 void xo_board_event(struct xo_vm *vm, u64 event);
 void xo_board_interrupt(struct xo_link *link, enum xo_side side);
 void xo_board_posted(struct xo_link *link, u32 slot, u64 seq);
-void xo_board_cancelled(struct xo_link *link, u32 slot);
+void xo_board_cancelled(struct xo_link *link, u32 slot, u64 seq);
 void xo_board_done(struct xo_link *link, u32 slot, u64 seq, int status);
 
 /* irq.c: the event interrupt. Any context but the scheduler's. */

@@ -219,6 +219,8 @@ static bool may_pass(enum xo_reason reason)
 {
 	switch (reason) {
 	case XO_REASON_ENGINE:
+	case XO_REASON_HOST_KERNEL:
+	case XO_REASON_NO_HOOKS:
 	case XO_REASON_NO_IBPB:
 	case XO_REASON_NO_MEMORY:
 	case XO_REASON_VM_DYING:
@@ -294,7 +296,7 @@ enum xo_reason xo_link_add(struct xo_h_link *arg)
 	reason = link ? switch_engine(link, arg) : build(caller, callee, slots, arg);
 	if (arg->flags && reason)
 		xo_visits_unused(callee);
-	else if (!reason)
+	if (!reason || (meanwhile && reason == XO_REASON_LINK_EXISTS))
 		xo_visits_kept_off(find(caller, callee), meanwhile);
 	return reason;
 }

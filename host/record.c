@@ -309,12 +309,12 @@ enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee)
 	enum xo_reason reason;
 
 	if (!caller->kvm || !callee->kvm)
-		return XO_REASON_ENGINE;
+		return XO_REASON_HOST_KERNEL;
 	/* The caller is judged as for services; xo_park() looks at each vCPU of the callee. */
 	if (READ_ONCE(callee->up) && READ_ONCE(callee->lacks) == XO_REASON_PCID)
 		return XO_REASON_PCID;
 	if (xo_wake_hook())
-		return XO_REASON_ENGINE;
+		return XO_REASON_NO_HOOKS;
 	if (!xo_gate_vm_get(caller) || xo_gate_add_cpus(caller) || !xo_kgate_get(caller) ||
 	    xo_kgate_add_cpus(caller))
 		return XO_REASON_NO_MEMORY;
@@ -322,6 +322,17 @@ enum xo_reason xo_visits_enable(struct xo_vm *caller, struct xo_vm *callee)
 	if (!reason)
 		WRITE_ONCE(caller->gate->active, true);
 	return reason;
+}
+
+/* What is over, and whose stub did not say so: its VM was reset, or did not wait for the answer
+ * when that stub asked before. */
+static void reap(const struct xo_vm *callee, const struct xo_link *link, u64 session)
+{
+	struct xo_record *r, *next;
+
+	list_for_each_entry_safe(r, next, &records, node)
+		if (r->callee == callee && (r->ended || (r->link == link && r->session == session)))
+			end(r);
 }
 
 static u32 count(const struct xo_link *link)
@@ -402,6 +413,7 @@ int xo_record_add(struct xo_vm *callee, struct xo_request *request)
 		return -EXDEV;
 	if (request->entry != XO_KGATE_BUILD)
 		return keep_off(link, XO_REASON_GATE_BUILD);
+	reap(callee, link, request->session);
 	if (count(link) >= RECORDS_PER_LINK)
 		return -EDQUOT;
 	error = prepare(link) ?: xo_ram_runtime(callee->ram, request->save_gpa);
@@ -462,6 +474,7 @@ int xo_record_find(struct xo_vm *caller, struct xo_request *request)
 		request->id = r->id;
 		request->save_gpa = caller->kgate->mapping.gpa;
 		request->count = caller->kgate->cpus;
+		request->flags = link->flags;
 		return 0;
 	}
 	return -ENOENT;

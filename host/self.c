@@ -186,7 +186,7 @@ static void interrupt_thread(struct xo_self_slot *s)
 	rcu_read_unlock();
 }
 
-static void cancelled(u32 index, u32 slot)
+static void give_up(u32 index, u32 slot)
 {
 	struct xo_self_slot *s = &xo_self.slot[index][slot];
 
@@ -197,6 +197,13 @@ static void cancelled(u32 index, u32 slot)
 		interrupt_thread(s);
 		s->cancelled = true;
 	}
+}
+
+/* Unless it was said of an earlier call of the slot. */
+static void cancelled(u32 index, u32 slot)
+{
+	if (xo_self.slot[index][slot].seq == READ_ONCE(xo_self.vm->board->given_up[index][slot]))
+		give_up(index, slot);
 }
 
 /* ---- sessions whose caller is another by now */
@@ -219,7 +226,7 @@ static struct xo_session *next_stale(void)
 			continue;
 		for (i = 0; i < session->link->slots; i++)
 			if (xo_self.slot[session->index][i].session == session)
-				cancelled(session->index, i);
+				give_up(session->index, i);
 		session->dead = true;
 		xo_session_get(session);
 		found = session;

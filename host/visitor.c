@@ -59,7 +59,7 @@ static enum xo_reason differs(const struct kvm_vcpu *vcpu, const struct xo_recor
 
 /*
  * The clock of the VM that is behind goes forward, all its vCPUs': 0 when they are alike, -EAGAIN,
- * or XO_REASON_CLOCK_DIFFERS: never beyond the host's own, since the one ahead may have been set by
+ * or XO_REASON_CLOCK_AHEAD: never beyond the host's own, since the one ahead may have been set by
  * its kernel, and would take the other's with it.
  */
 static int clocks_differ(const struct kvm_vcpu *vcpu, struct xo_record *r)
@@ -72,7 +72,7 @@ static int clocks_differ(const struct kvm_vcpu *vcpu, struct xo_record *r)
 	if (mine == theirs)
 		return 0;
 	if (max(mine, theirs) > 0 || READ_ONCE(vm->tsc_stuck))
-		return XO_REASON_CLOCK_DIFFERS;
+		return XO_REASON_CLOCK_AHEAD;
 	vm->tsc_offset = max(mine, theirs);
 	smp_store_release(&vm->tsc_wanted, true);
 	kvm_for_each_vcpu(i, v, vm->kvm) {

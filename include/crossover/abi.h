@@ -23,7 +23,7 @@
  * Tests build "old" parts by defining XO_ABI_REVISION on the command line.
  */
 #ifndef XO_ABI_REVISION
-#define XO_ABI_REVISION 6
+#define XO_ABI_REVISION 7
 #endif
 
 #define XO_NAME_MAX	  32	 /* VM names, with NUL; [a-z][a-z0-9-]{0,30} */
@@ -144,7 +144,8 @@ enum xo_request_op {
 	XO_REQ_RECORD_ADD = 11,
 	XO_REQ_RECORD_DEL = 12, /* Callee: id; a visitor that is inside is evicted first */
 	/* Caller: the record of (link, session), -ENOENT none; entry as above. Out: id, save_gpa =
-	 * its region, count = how many virtual CPUs have their pages there. */
+	 * its region, count = how many virtual CPUs have their pages there, flags = XO_LINK_* as
+	 * long as there is this record. */
 	XO_REQ_VISIT = 13,
 	XO_REQ_PROCESS_DEL = 10, /* Caller: every connection of `cr3` ends, then the page is free */
 };
@@ -214,7 +215,7 @@ enum xo_world_kind {
  * The guest clears the event words with an atomic exchange.
  */
 #define XO_BOARD_MAGIC 0x44524f42U /* "BORD" */
-#define XO_BOARD_SIZE  0x4000	   /* bytes, whole pages */
+#define XO_BOARD_SIZE  0x6000	   /* bytes, whole pages */
 
 enum xo_role {
 	XO_ROLE_CALLER = 1,
@@ -265,6 +266,7 @@ struct xo_board {
 	/* valid when the bit above is seen set */
 	__s32 status[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK]; /* caller: 0 or negative errno */
 	__u64 seq[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK];	  /* sequence number of posted/done call */
+	__u64 given_up[XO_LINKS_PER_VM][XO_SLOTS_PER_LINK]; /* and of the cancelled one */
 };
 
 /* ------------------------------------------------------------------ part 3: window and messages

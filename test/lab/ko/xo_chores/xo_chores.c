@@ -14,7 +14,8 @@
  *
  * In a caller:
  *
- *	ahead     sets its CPU's TSC forward by months; once more: back
+ *	ahead     sets its CPU's TSC forward by months, or back, and tells which; the kernel sets it
+ *		  back by itself, within a second
  *
  *   cat /sys/module/xo_chores/parameters/nap
  *
@@ -184,15 +185,14 @@ static const char *each_worker(void)
 
 static const char *ahead(void)
 {
-	static bool is_ahead;
 	u64 adjust;
 
 	preempt_disable();
 	rdmsrl(MSR_IA32_TSC_ADJUST, adjust);
-	wrmsrl(MSR_IA32_TSC_ADJUST, is_ahead ? adjust - AHEAD : adjust + AHEAD);
+	adjust = adjust & AHEAD ? adjust - AHEAD : adjust + AHEAD;
+	wrmsrl(MSR_IA32_TSC_ADJUST, adjust);
 	preempt_enable();
-	is_ahead = !is_ahead;
-	return "done";
+	return adjust & AHEAD ? "ahead" : "back";
 }
 
 static int get(char *buffer, const struct kernel_param *kp)

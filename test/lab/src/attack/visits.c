@@ -5,8 +5,11 @@
  *
  *	xo_attack visits deeds		in the midst of a call
  *	xo_attack visits leave		on the way out
- *	xo_attack visits window STEP	jumps to every STEPth byte of the gate's window
- *	xo_attack visits last		those that end the session
+ *	xo_attack visits window STEP [FROM]
+ *					jumps to every STEPth byte of the gate's window, from the
+ *					FROMth jump on; status 4: the callee did not survive the
+ *last one, its caller has seen nothing of it xo_attack visits last		those that end the
+ *session
  *
  * A deed counts when it was done away. Each is followed by a look at every register of program and
  * kernel, and by a plain visit.
@@ -28,7 +31,9 @@
 #define TRIES	  100
 #define WRONG_MAX 4 /* then it ends: the rest would be as wrong */
 #define USER_GS	  0x1234567000UL
-#define READ_RAX  7 /* bytes of MOV RAX, [RIP + ...] */
+#define PATIENCE  30 /* seconds, with one jump */
+
+enum { STATUS_CALLEE_GONE = 4 };
 
 static int device, session;
 static uint64_t link_id;
@@ -104,6 +109,12 @@ long visits_call(uint64_t argument, uint64_t *result)
 	return out.r[RAX];
 }
 
+/* The jump that is being tried; what its callee, a kernel, makes of itself is its own affair. */
+static struct {
+	bool is;
+	uint32_t nth, at, variation;
+} jump;
+
 static bool same_state(void)
 {
 	struct xa_kernel now;
@@ -119,14 +130,32 @@ static bool same_state(void)
 	return !changed;
 }
 
+/* The call failed: if only a jump can be why, all that counts is what its caller has of it. */
+static void failed(long err)
+{
+	bool same;
+
+	if (!jump.is || (err != -EHOSTDOWN && err != -EINTR))
+		return;
+	same = !differences & same_state();
+	printf("jump %u, byte %#x, variation %u: the callee is gone (%s); its caller has what it "
+	       "had: "
+	       "%s\n",
+	       jump.nth, jump.at, jump.variation, strerror(-err), same ? "yes" : "no");
+	exit(same ? STATUS_CALLEE_GONE : EXIT_FAILURE);
+}
+
 /* A visit from beginning to end, before long. */
 static bool plain(void)
 {
 	uint64_t result;
+	long err;
 	int i;
 
 	for (i = 0; i < TRIES; i++) {
-		if (visits_call(XD(XD_PLAIN, 0), &result))
+		err = visits_call(XD(XD_PLAIN, 0), &result);
+		failed(err);
+		if (err)
 			return false;
 		if ((result & 0xff) == (XD_BEFORE | XD_AFTER))
 			return true;
@@ -138,8 +167,10 @@ static bool plain(void)
 uint64_t visits_seen(enum xd_seen what)
 {
 	uint64_t result;
+	long err = visits_call(XD(XD_SEEN, what), &result);
 
-	if (visits_call(XD(XD_SEEN, what), &result))
+	failed(err);
+	if (err)
 		die("the callee does not tell what it saw");
 	return XD_VALUE(result);
 }
@@ -164,6 +195,7 @@ static bool answered(uint64_t argument, uint64_t *result)
 {
 	long err = visits_call(argument, result);
 
+	failed(err);
 	if (err)
 		printf("  the call failed: %s\n", strerror(-err));
 	return !err;
@@ -327,25 +359,31 @@ static void leaves(void)
 	}
 }
 
-/* In, or right behind, what reads the stub's CR3: another is loaded, of no page tables. The
- * callee's kernel dies of that, there as natively, and is nobody to ask any more. */
-static bool is_deadly(uint32_t k)
+static void nothing(int sig)
 {
-	static const unsigned char load[] = { 0x0f, 0x22, 0xd8 }; /* MOV CR3, RAX */
-	const unsigned char *rt = xo_kgate_rt + XO_L_krt_enter,
-			    *at = memmem(rt, XO_L_krt_end - XO_L_krt_enter, load, sizeof(load));
-	uint32_t end = XO_KGATE_RT + (at - xo_kgate_rt);
-
-	return k > end - READ_RAX && k <= end;
 }
 
-static void window_bytes(const char *what, uint32_t from, uint32_t end, uint32_t step)
+/* False: it is to be left out. A callee that hangs is interrupted. */
+static bool begin_jump(uint32_t first, uint32_t at, uint32_t variation)
+{
+	if (jump.nth++ < first)
+		return false;
+	jump.at = at;
+	jump.variation = variation;
+	alarm(PATIENCE);
+	return true;
+}
+
+static void window_bytes(const char *what, uint32_t from, uint32_t end, uint32_t step,
+			 uint32_t first)
 {
 	uint64_t tries = 0, missed = 0, harmed = 0, recovered = visits_seen(XD_SEEN_RECOVERED);
 	uint32_t k, v;
 
 	for (k = from; k < end; k += step)
-		for (v = 0; v < 5 && !is_deadly(k); v++) {
+		for (v = 0; v < 5; v++) {
+			if (!begin_jump(first, k, v))
+				continue;
 			tries++;
 			missed += !left_once(XD(XD_WINDOW, v << 16 | k));
 			if (!visits_unharmed() && harmed++ < 5)
@@ -358,10 +396,6 @@ static void window_bytes(const char *what, uint32_t from, uint32_t end, uint32_t
 }
 
 /* ------------------------------------------------------------------ the ends of a session */
-
-static void nothing(int sig)
-{
-}
 
 static double now(void)
 {
@@ -389,6 +423,19 @@ static void never(void)
 	      "a callee that spins with interrupts off: error %ld after %.1f s", -err, t);
 	check(!differences && same_state(), "nothing is left of it");
 	differences = 0;
+}
+
+static void jumps(uint32_t step, uint32_t first)
+{
+	const struct sigaction sa = { .sa_handler = nothing };
+
+	sigaction(SIGALRM, &sa, NULL);
+	jump.is = true;
+	window_bytes("gate text of its own", XO_L_kgate_entry, XO_L_kgate_end, step, first);
+	window_bytes("the runtime", XO_KGATE_RT + XO_L_krt_enter, XO_KGATE_RT + XO_L_krt_end, step,
+		     first);
+	alarm(0);
+	jump.is = false;
 }
 
 static void ring3(void)
@@ -446,9 +493,7 @@ int attack_visits(int argc, char **argv)
 	} else if (!strcmp(what, "leave")) {
 		leaves();
 	} else if (!strcmp(what, "window")) {
-		window_bytes("gate text of its own", XO_L_kgate_entry, XO_L_kgate_end, step);
-		window_bytes("the runtime", XO_KGATE_RT + XO_L_krt_enter,
-			     XO_KGATE_RT + XO_L_krt_end, step);
+		jumps(step, argc > 3 ? atoi(argv[3]) : 0);
 	} else {
 		ring3();
 		close(session);
