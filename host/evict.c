@@ -113,7 +113,7 @@ static u64 evict(struct xo_record *r, struct xo_away *a)
 
 static void wake_server(struct kvm_vcpu *server)
 {
-	server->arch.pv.pv_unhalted = true;
+	WRITE_ONCE(server->arch.pv.pv_unhalted, true);
 	kvm_vcpu_wake_up(server);
 }
 

@@ -104,10 +104,9 @@ void xo_kgate_close(struct xo_vm *vm)
 	for (i = 0; i < k->cpus; i++)
 		k->stays |= !wait_until_left(vm, i, &ms);
 	if (k->stays)
-		pr_notice("VM '%s' does not run, or not with interrupts on: it keeps the memory of "
-			  "its gates "
-			  "until it ends\n",
-			  vm->name);
+		pr_notice("VM '%s' did not run with its interrupts on for %u s, and may be in its "
+			  "gates: it keeps their memory until it ends; end it if it hangs\n",
+			  vm->name, LEAVE_MS / 1000);
 }
 
 /* Every page of the window is present, where nothing is: what is not allowed ends in the EPT. */

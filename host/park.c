@@ -35,8 +35,9 @@ static void put(struct xo_record *r, u32 offset, u64 value)
 }
 
 /* From the VMCS: nothing that the stub could have said otherwise. */
-static void note_server(struct xo_record *r, u64 cr4, u64 cookie)
+static void note_server(struct xo_record *r, const struct kvm_vcpu *vcpu, u64 cr4, u64 cookie)
 {
+	const struct xo_vcpu_shape shape = xo_shape_of(vcpu);
 	u64 cr0 = xo_visible_cr0();
 
 	*(u16 *)(r->page + XO_KREC_GDT) = xo_vmread(GUEST_GDTR_LIMIT);
@@ -47,13 +48,15 @@ static void note_server(struct xo_record *r, u64 cr4, u64 cookie)
 	put(r, XO_KREC_RSP, xo_vmread(GUEST_RSP));
 	put(r, XO_KREC_CR3, xo_vmread(GUEST_CR3));
 	put(r, XO_KREC_COOKIE, cookie);
-	/* Another CPU than last time, perhaps: whoever is bound has to be looked at again, unless
-	 * it differs in what BIND does not look at either. */
+	/* Another CPU than last time, perhaps, or its clock went forward: whoever is bound has to
+	 * be looked at again, unless it differs in what BIND does not look at either. */
 	if (((cr0 ^ r->server_cr0) & ~(u64)X86_CR0_TS) ||
-	    ((cr4 ^ r->server_cr4) & ~(u64)X86_CR4_PSE))
+	    ((cr4 ^ r->server_cr4) & ~(u64)X86_CR4_PSE) ||
+	    memcmp(&shape, &r->server_shape, sizeof(shape)))
 		put(r, XO_KREC_CR4, ~0ULL);
 	r->server_cr0 = cr0;
 	r->server_cr4 = cr4;
+	r->server_shape = shape;
 }
 
 int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
@@ -81,7 +84,7 @@ int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 	} else if (r->state != XO_RUNS) {
 		ret = -EBUSY;
 	} else {
-		note_server(r, cr4, cookie);
+		note_server(r, vcpu, cr4, cookie);
 		xo_record_name(r, xo_vpid(), r->bound_vpid);
 		WRITE_ONCE(r->server, vcpu);
 		WRITE_ONCE(r->state, XO_PARKED);

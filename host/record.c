@@ -17,7 +17,8 @@
 
 #define RECORDS_PER_LINK XO_SLOTS_PER_LINK
 /* How long a server CPU may take to fetch an evicted visitor when its record goes. One that is
- * stopped has taken it back; so it is one that waits for the host's memory or processors. */
+ * paused has taken it back; so it is one that waits for the host's memory or processors. (Its
+ * memory is to be let go, so that nothing can wait for ever.) */
 #define FETCH_MS	 60000
 
 DEFINE_RAW_SPINLOCK(xo_record_lock);
@@ -175,9 +176,11 @@ static void end(struct xo_record *r)
 	for (ms = 0; is_waiting(r) && ms < FETCH_MS; ms += 2)
 		msleep(2);
 	if (is_waiting(r))
-		pr_notice(
-			"VM '%s' did not run to take a stub back, which is lost: it was paused?\n",
-			r->callee->name);
+		pr_notice("VM '%s' did not run for a minute, for want of the host's memory or "
+			  "processors: a system call that it was making for VM '%s' is lost, with "
+			  "what "
+			  "locks that holds; if its kernel hangs, reset it\n",
+			  r->callee->name, r->caller->name);
 	let_server_go(r);
 	xo_record_name(r, 0, 0);
 	list_del_rcu(&r->node);

@@ -57,28 +57,42 @@ static enum xo_reason differs(const struct kvm_vcpu *vcpu, const struct xo_recor
 	return XO_REASON_NONE;
 }
 
-/*
- * The clock of the VM that is behind goes forward, all its vCPUs': 0 when they are alike, -EAGAIN,
- * or XO_REASON_CLOCK_AHEAD: never beyond the host's own, since the one ahead may have been set by
- * its kernel, and would take the other's with it.
- */
-static int clocks_differ(const struct kvm_vcpu *vcpu, struct xo_record *r)
+/* All vCPUs of that VM are to be so far at least, soon. xo_record_lock is held. */
+static void set_clock(struct xo_vm *vm, s64 offset)
 {
-	s64 mine = vcpu->arch.l1_tsc_offset, theirs = r->server->arch.l1_tsc_offset;
-	struct xo_vm *vm = mine < theirs ? r->caller : r->callee;
 	struct kvm_vcpu *v;
 	unsigned long i;
 
-	if (mine == theirs)
-		return 0;
-	if (max(mine, theirs) > 0 || READ_ONCE(vm->tsc_stuck))
-		return XO_REASON_CLOCK_AHEAD;
-	vm->tsc_offset = max(mine, theirs);
+	/* Some may have heard of a later one, of another link's. */
+	if (READ_ONCE(vm->tsc_wanted))
+		offset = max(offset, vm->tsc_offset);
+	WRITE_ONCE(vm->tsc_offset, offset);
 	smp_store_release(&vm->tsc_wanted, true);
 	kvm_for_each_vcpu(i, v, vm->kvm) {
-		v->arch.pv.pv_unhalted |= v->arch.mp_state == KVM_MP_STATE_HALTED;
+		/* (Never back to false: it may be to fetch a visitor.) */
+		if (READ_ONCE(v->arch.mp_state) == KVM_MP_STATE_HALTED)
+			WRITE_ONCE(v->arch.pv.pv_unhalted, true);
 		kvm_vcpu_kick(v);
 	}
+}
+
+/*
+ * The clock of the VM that is behind goes forward, all its vCPUs': 0 when they are alike, -EAGAIN,
+ * or XO_REASON_CLOCK_AHEAD: never beyond the host's own, nor behind one that its kernel has set,
+ * and that would take the other's with it.
+ */
+static int clocks_differ(struct kvm_vcpu *vcpu, struct xo_record *r)
+{
+	s64 mine = vcpu->arch.l1_tsc_offset, theirs = READ_ONCE(r->server->arch.l1_tsc_offset);
+	const struct kvm_vcpu *ahead = mine < theirs ? r->server : vcpu;
+	struct xo_vm *vm = mine < theirs ? r->caller : r->callee;
+
+	if (mine == theirs)
+		return 0;
+	if (max(mine, theirs) > 0 || READ_ONCE(ahead->arch.ia32_tsc_adjust_msr) ||
+	    READ_ONCE(vm->tsc_stuck))
+		return XO_REASON_CLOCK_AHEAD;
+	set_clock(vm, max(mine, theirs));
 	return -EAGAIN;
 }
 
@@ -89,8 +103,10 @@ static int take_from(struct xo_record *r)
 
 	if (!cpu)
 		return 0;
-	if (r->state == XO_SUSPENDED) /* its visitor: done soon */
+	if (r->state == XO_SUSPENDED) { /* its visitor: done soon */
+		irq_work_queue(&r->fetch);
 		return -EAGAIN;
+	}
 	if (READ_ONCE(cpu->record) == r) {
 		WRITE_ONCE(cpu->record, NULL);
 		smp_mb(); /* against xo_visitor_arm() */
@@ -448,7 +464,7 @@ void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 {
 	s64 was = vcpu->arch.l1_tsc_offset, adjusted = vcpu->arch.ia32_tsc_adjust_msr;
 
-	kvm_set_msr(vcpu, MSR_IA32_TSC_ADJUST, adjusted + vm->tsc_offset - was);
+	kvm_set_msr(vcpu, MSR_IA32_TSC_ADJUST, adjusted + READ_ONCE(vm->tsc_offset) - was);
 	vcpu->arch.ia32_tsc_adjust_msr = adjusted;
 	if ((s64)vcpu->arch.l1_tsc_offset == was)
 		WRITE_ONCE(vm->tsc_stuck, true);

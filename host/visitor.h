@@ -117,8 +117,9 @@ struct xo_record {
 	struct xo_gate_cpu *suspended_on; /* whose visitor it is, while XO_SUSPENDED */
 	struct irq_work fetch;		  /* xo_record_fetch() */
 	u64 server_cr0, server_cr4;	  /* as seen by its kernel */
-	u16 server_vpid, bound_vpid;	  /* as xo_record_name() told; 0: not yet */
-	u32 slot;			  /* of the call that was evicted last */
+	struct xo_vcpu_shape server_shape;
+	u16 server_vpid, bound_vpid; /* as xo_record_name() told; 0: not yet */
+	u32 slot;		     /* of the call that was evicted last */
 	u64 seq;
 	struct {
 		u64 parks, wakes, kicks, evictions, again, finished, refused, faults;
@@ -192,7 +193,7 @@ struct xo_vcpu_shape xo_shape_of(const struct kvm_vcpu *vcpu);
 static inline bool xo_clock_behind(const struct xo_vm *vm, const struct kvm_vcpu *vcpu)
 {
 	return READ_ONCE(vm->tsc_wanted) && !READ_ONCE(vm->tsc_stuck) &&
-	       vm->tsc_offset > (s64)vcpu->arch.l1_tsc_offset;
+	       READ_ONCE(vm->tsc_offset) > (s64)vcpu->arch.l1_tsc_offset;
 }
 void xo_clock_forward(struct xo_vm *vm, struct kvm_vcpu *vcpu);
 u64 xo_visible_cr0(void); /* as the guest reads it; VMCS loaded */

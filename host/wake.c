@@ -95,8 +95,8 @@ static struct hook {
 };
 static bool hooked;
 
-/* Not exported: found by name. A probe that is never armed tells the address. */
-static void *address_of(const char *name)
+/* A probe that is never armed tells the address. */
+static void *find(const char *name)
 {
 	struct kprobe probe = { .symbol_name = name, .flags = KPROBE_FLAG_DISABLED };
 	void *address;
@@ -106,6 +106,15 @@ static void *address_of(const char *name)
 	address = probe.addr;
 	unregister_kprobe(&probe);
 	return address;
+}
+
+/* Not exported: found by name, in kvm.ko first. */
+static void *address_of(const char *name)
+{
+	char in_kvm[64];
+
+	snprintf(in_kvm, sizeof(in_kvm), "kvm:%s", name);
+	return find(in_kvm) ?: find(name);
 }
 
 static int attach(struct hook *hook)
