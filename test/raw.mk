@@ -55,4 +55,12 @@ $(VISITOR_HARD): test/lab/src/xo_visitor_hard.c test/lab/src/xo_session.h includ
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -o $@ $<
 
+# xo_visitor_cancel: those that signals interrupt.
+VISITOR_CANCEL := $(B)/test/xo_visitor_cancel
+PAYLOAD_TEST += $(VISITOR_CANCEL)
+
+$(VISITOR_CANCEL): test/lab/src/xo_visitor_cancel.c test/lab/src/xo_session.h include/crossover/abi.h test/raw.mk
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -D_GNU_SOURCE -static -o $@ $<
+
 $(eval $(call xo_kmod,xo_chores,test/lab/ko/xo_chores))
