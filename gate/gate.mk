@@ -69,7 +69,7 @@ $(GATE)/kgate.elf: $(GATE)/kgate.o $(GATE)/kruntime.o $(GATE)/kgate.lds
 $(GATE)/kgate_ibpb.elf: $(GATE)/kgate.o $(GATE)/kruntime_ibpb.o $(GATE)/kgate.lds
 	$(LD) -T $(GATE)/kgate.lds -o $@ $(GATE)/kgate.o $(GATE)/kruntime_ibpb.o
 
-$(GATE)/kgate_blob.h: $(GATE)/kgate.elf $(GATE)/kgate_ibpb.elf gate/kblob.sh
+$(GATE)/kgate_blob.h: $(GATE)/checked $(GATE)/kgate.elf $(GATE)/kgate_ibpb.elf gate/kblob.sh
 	gate/kblob.sh $(GATE)/kgate.elf $(GATE)/kgate_ibpb.elf >$@.new
 	@mv $@.new $@
 

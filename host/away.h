@@ -131,6 +131,8 @@ struct xo_gate_cpu {
 	bool cr8;      /* so did MOV to CR8 */
 	u8 msr[XO_GUARDED_BYTES];   /* and these MSRs */
 	struct xo_vcpu_shape shape; /* as at XO_HC_BIND */
+	bool double_fault;	    /* the last exit, at home, was #DF, which is to be delivered */
+	u64 double_fault_rip;
 	struct xo_kernel_state kernel;
 };
 

@@ -24,7 +24,9 @@
 #include <linux/version.h>
 #include <linux/file.h>
 #include <linux/ftrace.h>
+#include <linux/hugetlb_inline.h>
 #include <linux/kvm_host.h>
+#include <linux/magic.h>
 #include <linux/mm.h>
 #include <asm/trapnr.h>
 #include <asm/vmx.h>
@@ -89,6 +91,28 @@ static inline long xo_pin_remote(struct mm_struct *mm, unsigned long address, u3
 				     NULL);
 #else
 	return pin_user_pages_remote(mm, address, count, FOLL_WRITE | FOLL_LONGTERM, page, NULL);
+#endif
+}
+
+/* Memory that nobody has to be asked for: not a file of FUSE, say, whose server may let us wait for
+ * ever. The caller holds the mmap lock. */
+static inline bool xo_is_plain_memory(struct mm_struct *mm, unsigned long address)
+{
+	struct vm_area_struct *vma = find_vma(mm, address);
+
+	if (!vma || vma->vm_start > address)
+		return false;
+	return vma_is_anonymous(vma) || is_vm_hugetlb_page(vma) ||
+	       (vma->vm_file && file_inode(vma->vm_file)->i_sb->s_magic == TMPFS_MAGIC);
+}
+
+/* Its kernel may leave flushes of other vCPUs' TLBs to KVM, as Hyper-V's guests do. */
+static inline bool xo_has_hyperv(const struct kvm_vcpu *vcpu)
+{
+#if XO_LINUX_6_1 || IS_ENABLED(CONFIG_KVM_HYPERV)
+	return vcpu->arch.hyperv_enabled;
+#else
+	return false;
 #endif
 }
 

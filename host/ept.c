@@ -11,6 +11,7 @@
 
 #define EPT_WRITE_BACK	  (6ULL << 3)
 #define EPT_IGNORE_PAT	  BIT_ULL(6)
+#define EPT_BIG		  BIT_ULL(7)
 #define EPT_SUPPRESS_VE	  BIT_ULL(63)
 #define EPT_ADDRESS	  GENMASK_ULL(51, 12)
 #define EPTP_4_LEVELS	  (3ULL << 3) /* and no accessed/dirty bits: so no page-modification log */
@@ -80,6 +81,8 @@ int xo_ept_map(struct list_head *pages, u64 *table, u32 level, u64 gpa, u64 leaf
 			if (!below)
 				return -ENOMEM;
 			WRITE_ONCE(*entry, xo_ept_table(below));
+		} else if (*entry & EPT_BIG) {
+			return -EEXIST; /* a guest's own memory is no table of ours */
 		}
 		table = phys_to_virt(*entry & EPT_ADDRESS);
 	}

@@ -17,6 +17,7 @@
 #include "visitor.h"
 #include <linux/moduleparam.h>
 #include <linux/smp.h>
+#include <linux/nospec.h>
 #include "kgate_blob.h"
 
 #define SHADOW	(GUEST_INTR_STATE_STI | GUEST_INTR_STATE_MOV_SS)
@@ -75,7 +76,7 @@ static int post(struct xo_record *r)
 
 	raw_spin_lock(&r->link->lock);
 	if (slot < XO_SLOTS_PER_LINK)
-		error = xo_call_evicted(r->link, slot, seq);
+		error = xo_call_evicted(r->link, array_index_nospec(slot, XO_SLOTS_PER_LINK), seq);
 	raw_spin_unlock(&r->link->lock);
 	return error;
 }

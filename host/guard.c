@@ -79,6 +79,14 @@ void xo_guard_disarm(struct xo_gate_cpu *cpu)
 		bitmap[guarded[i].byte] = cpu->msr[i];
 }
 
+u64 xo_spec_ctrl(struct kvm_vcpu *vcpu)
+{
+	u64 value = 0;
+
+	/* A VM whose model has none has what KVM gives it: 0. */
+	return kvm_get_msr(vcpu, MSR_IA32_SPEC_CTRL, &value) ? 0 : value;
+}
+
 struct xo_vcpu_shape xo_shape_of(const struct kvm_vcpu *vcpu)
 {
 	return (struct xo_vcpu_shape){

@@ -7,6 +7,7 @@
  * general registers are the caller's, before this returns.
  */
 #include "visit.h"
+#include <linux/nospec.h>
 #include "visitor.h"
 #include "gate_blob.h"
 
@@ -22,6 +23,8 @@ void xo_gate_arm(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 	cpu = gate ? smp_load_acquire(&gate->cpu[vcpu->vcpu_idx]) : NULL;
 	if (!cpu)
 		return;
+	if (unlikely(cpu->double_fault))
+		xo_double_fault_enters(cpu, vcpu);
 	/* The VMCS of a nested guest is not KVM's own: nothing is written there. */
 	if (!READ_ONCE(gate->active) || vcpu->arch.hflags & HF_GUEST_MASK) {
 		xo_suspended_leaves(cpu, vcpu);
@@ -81,16 +84,17 @@ static struct xo_gslot *slot_by_rip(struct xo_gate_vm *gate, u64 cr3, u64 rip)
 	u64 offset = rip - XO_GATE_BASE;
 	struct xo_process *process;
 	struct xo_conn *conn;
-	u32 slot;
+	u32 n, slot;
 
 	if (!in_region(rip))
 		return NULL;
 	process = xo_process_find(gate, cr3);
-	conn = process ? READ_ONCE(process->conn[offset / XO_GATE_CONN_SIZE]) : NULL;
+	n = array_index_nospec(offset / XO_GATE_CONN_SIZE, XO_GATE_CONNS);
+	conn = process ? READ_ONCE(process->conn[n]) : NULL;
 	slot = offset % XO_GATE_CONN_SIZE / XO_GATE_SLOT_SIZE;
 	if (!conn || slot >= conn->slots || offset % XO_GATE_SLOT_SIZE >= PAGE_SIZE)
 		return NULL;
-	return &conn->slot[slot];
+	return &conn->slot[array_index_nospec(slot, conn->slots)];
 }
 
 /* In a service context the context tells. In the gate context RIP does; or, for a service that used

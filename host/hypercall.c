@@ -18,7 +18,7 @@ struct hypercall {
 	u64 out_rcx, out_rdx;
 	bool has_rcx, has_rdx;
 	struct kvm_vcpu *vcpu;
-	bool halts; /* KVM is to see a HLT in its place */
+	bool halts; /* the vCPU is halted behind it */
 };
 
 /* A call, checked: where it is, and with RETURN how it ended. */
@@ -284,10 +284,9 @@ bool xo_hypercall(struct xo_vm *vm, struct kvm_vcpu *vcpu)
 		regs[VCPU_REGS_RCX] = hc.out_rcx;
 	if (hc.has_rdx)
 		regs[VCPU_REGS_RDX] = hc.out_rdx;
-	if (hc.halts) {
-		xo_exit_set_reason(vcpu, EXIT_REASON_HLT);
-		return false;
-	}
 	skip_instruction();
+	/* Not by HLT, which KVM of later kernels need not take for one, if something is pending. */
+	if (hc.halts)
+		vcpu->arch.mp_state = KVM_MP_STATE_HALTED;
 	return true;
 }

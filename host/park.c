@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The callee's end of a visit. A stub parks by a hypercall of which KVM is told that it was HLT: so
- * KVM does all the waiting, as for any halted vCPU, and wakes it for whatever it would wake that
+ * The callee's end of a visit. A stub parks by a hypercall behind which its vCPU is halted: so KVM
+ * does all the waiting, as for any halted vCPU, and wakes it for whatever it would wake that
  * for. When it wakes, its own thread takes it back here, before KVM looks at interrupts: a vCPU
  * that is visiting comes out first, and a visitor that was evicted goes on where it was.
  */
@@ -35,8 +35,9 @@ static void put(struct xo_record *r, u32 offset, u64 value)
 }
 
 /* From the VMCS: nothing that the stub could have said otherwise. */
-static void note_server(struct xo_record *r, const struct kvm_vcpu *vcpu, u64 cr4, u64 cookie)
+static void note_server(struct xo_record *r, struct kvm_vcpu *vcpu, u64 cr4, u64 cookie)
 {
+	const u64 spec_ctrl = xo_spec_ctrl(vcpu);
 	const struct xo_vcpu_shape shape = xo_shape_of(vcpu);
 	u64 cr0 = xo_visible_cr0();
 
@@ -51,12 +52,13 @@ static void note_server(struct xo_record *r, const struct kvm_vcpu *vcpu, u64 cr
 	/* Another CPU than last time, perhaps, or its clock went forward: whoever is bound has to
 	 * be looked at again, unless it differs in what BIND does not look at either. */
 	if (((cr0 ^ r->server_cr0) & ~(u64)X86_CR0_TS) ||
-	    ((cr4 ^ r->server_cr4) & ~(u64)X86_CR4_PSE) ||
+	    ((cr4 ^ r->server_cr4) & ~(u64)X86_CR4_PSE) || spec_ctrl != r->server_spec_ctrl ||
 	    memcmp(&shape, &r->server_shape, sizeof(shape)))
 		put(r, XO_KREC_CR4, ~0ULL);
 	r->server_cr0 = cr0;
 	r->server_cr4 = cr4;
 	r->server_shape = shape;
+	r->server_spec_ctrl = spec_ctrl;
 }
 
 int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
@@ -71,6 +73,15 @@ int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie)
 	 * is. */
 	if (vcpu->arch.pv_cpuid.features & BIT(KVM_FEATURE_PV_TLB_FLUSH)) {
 		xo_visits_kept_off(r->link, XO_REASON_PV_TLB_FLUSH);
+		return -EOPNOTSUPP;
+	}
+	if (xo_has_hyperv(vcpu)) {
+		xo_visits_kept_off(r->link, XO_REASON_PV_TLB_FLUSH);
+		return -EOPNOTSUPP;
+	}
+	/* KVM write-protects the page tables of a hypervisor's own VMs, and would not see ours. */
+	if (cr4 & X86_CR4_VMXE) {
+		xo_visits_kept_off(r->link, XO_REASON_HYPERVISOR);
 		return -EOPNOTSUPP;
 	}
 	/* With PCIDs its loads of CR3 would leave translations behind; see "Stale translations". */

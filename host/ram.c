@@ -142,18 +142,21 @@ static bool is_ours(const struct xo_ram *ram, const struct mmu_notifier_range *r
 }
 
 /*
- * Other pages will stand there, perhaps. Nobody enters any more; who is inside goes on, until his
- * next exit, in memory that stays: it is pinned, and was the VM's own.
+ * Other pages will stand there, perhaps. Nobody enters any more, and who is inside comes out before
+ * they do: what he wrote afterwards would be written to the old ones, and lost (I4). Of several
+ * who tell of changes at once each waits for that.
  */
 static void look_at(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
 {
 	struct xo_ram *ram = container_of(notifier, struct xo_ram, notifier);
 
 	if (range->event == MMU_NOTIFY_PROTECTION_PAGE || range->event == MMU_NOTIFY_SOFT_DIRTY ||
-	    READ_ONCE(ram->revoked) || !is_ours(ram, range))
+	    smp_load_acquire(&ram->empty) || !is_ours(ram, range))
 		return;
-	WRITE_ONCE(ram->revoked, true);
-	xo_visits_revoke(ram->vm);
+	if (!xchg(&ram->revoked, true))
+		xo_visits_revoke(ram->vm);
+	xo_away_flush();
+	smp_store_release(&ram->empty, true);
 }
 
 static int invalidate(struct mmu_notifier *notifier, const struct mmu_notifier_range *range)
@@ -206,6 +209,8 @@ static int map_huge(struct xo_ram *ram, u64 gpa, struct page *page)
 		*entry = xo_ept_table(pd);
 	}
 	pd = phys_to_virt(*entry & EPT_FRAME);
+	if (pd[xo_level_index(gpa, 1)])
+		return -EEXIST;
 	pd[xo_level_index(gpa, 1)] = leaf_of(page) | EPT_HUGE;
 	ram->big++;
 	return 0;
@@ -240,17 +245,17 @@ static int map_pinned(struct xo_ram *ram, u64 gpa, struct page **page, u32 count
 /* Up to the next 2 MiB of guest-physical memory. */
 static int map_piece(struct xo_ram *ram, struct page **page, u64 gpa, unsigned long hva, u32 count)
 {
-	long got;
+	long got = -EFAULT;
 
 	mmap_read_lock(ram->mm);
-	got = xo_pin_remote(ram->mm, hva, count, page);
+	if (xo_is_plain_memory(ram->mm, hva))
+		got = xo_pin_remote(ram->mm, hva, count, page);
 	mmap_read_unlock(ram->mm);
-	if (got != count) {
-		if (got > 0)
-			unpin_user_pages(page, got);
-		return got < 0 ? got : -EFAULT;
-	}
-	return map_pinned(ram, gpa, page, count);
+	if (got == count)
+		return map_pinned(ram, gpa, page, count);
+	if (got > 0)
+		unpin_user_pages(page, got);
+	return got < 0 ? got : -ENOMEM;
 }
 
 static int map_slot(struct xo_ram *ram, struct page **page, const struct xo_ram_piece *s)
@@ -271,10 +276,11 @@ static int map_slot(struct xo_ram *ram, struct page **page, const struct xo_ram_
 	return 0;
 }
 
-#define PIECES 64
+#define PIECES	   64
+#define FRAMES_MAX (1ULL << (39 - PAGE_SHIFT)) /* of the tree below ram->pdpt */
 
-/* The VM's own memory; ours, which is known to be elsewhere, apart. -EBUSY: KVM logs writes to it,
- * and would not know of ours. */
+/* The VM's own memory; ours, which is known to be elsewhere, apart, and what is too high left out.
+ * -EBUSY: KVM logs writes to it, and would not know of ours. */
 static int list_slots(struct kvm *kvm, struct xo_ram_piece *piece)
 {
 	struct kvm_memory_slot *slot;
@@ -287,6 +293,8 @@ static int list_slots(struct kvm *kvm, struct xo_ram_piece *piece)
 		if (slot->id >= XO_MEMSLOT_BASE || slot->flags & KVM_MEM_READONLY || n == PIECES)
 			continue;
 		logged |= slot->flags & KVM_MEM_LOG_DIRTY_PAGES;
+		if (slot->base_gfn + slot->npages > FRAMES_MAX)
+			continue;
 		piece[n++] =
 			(struct xo_ram_piece){ slot->base_gfn, slot->npages, slot->userspace_addr };
 	}
@@ -357,6 +365,9 @@ enum xo_reason xo_ram_get(struct xo_vm *vm)
 
 	if (vm->ram)
 		return XO_REASON_NONE;
+	/* Some of its memory would have another type in KVM's tables than in ours. */
+	if (kvm_arch_has_noncoherent_dma(vm->kvm))
+		return XO_REASON_DEVICE;
 	ram = kzalloc(sizeof(*ram), GFP_KERNEL_ACCOUNT);
 	if (!ram)
 		return XO_REASON_NO_MEMORY;

@@ -40,7 +40,7 @@ static void note_kernel(struct xo_kernel_state *k)
 
 /* CR4.PSE differs between a VM's first CPU and the others, and means nothing in long mode. The
  * runtime flushes by toggling CR4.PGE, which must not be an exit. */
-static enum xo_reason differs(const struct kvm_vcpu *vcpu, const struct xo_record *r)
+static enum xo_reason differs(struct kvm_vcpu *vcpu, const struct xo_record *r)
 {
 	const struct kvm_vcpu *server = r->server;
 
@@ -50,8 +50,12 @@ static enum xo_reason differs(const struct kvm_vcpu *vcpu, const struct xo_recor
 	if (vcpu->arch.efer != server->arch.efer || vcpu->arch.xcr0 != server->arch.xcr0 ||
 	    vcpu->arch.pat != server->arch.pat)
 		return XO_REASON_MODEL_DIFFERS;
+	if (xo_spec_ctrl(vcpu) != r->server_spec_ctrl)
+		return XO_REASON_SPECULATION_DIFFERS;
 	if (vcpu->arch.l1_tsc_scaling_ratio != server->arch.l1_tsc_scaling_ratio)
 		return XO_REASON_CLOCK_DIFFERS;
+	if (kvm_arch_has_noncoherent_dma(server->kvm))
+		return XO_REASON_DEVICE;
 	if (xo_vmread(CR4_GUEST_HOST_MASK) & X86_CR4_PGE)
 		return XO_REASON_FLUSH_EXITS;
 	return XO_REASON_NONE;
@@ -416,7 +420,10 @@ bool xo_visitor_home(struct xo_away *a)
 
 /* ------------------------------------------------------------------ exits at home */
 
-/* KVM does not expect #DF to exit, and the guest is to have it. */
+/*
+ * KVM does not expect #DF to exit, and the guest is to have it: at its next entry, since what is
+ * queued here KVM forgets when it looks at the exit.
+ */
 static bool double_fault(struct xo_away *a)
 {
 	u64 info = xo_vmread(VM_EXIT_INTR_INFO);
@@ -425,8 +432,22 @@ static bool double_fault(struct xo_away *a)
 	    (info & INTR_INFO_INTR_TYPE_MASK) != INTR_TYPE_HARD_EXCEPTION ||
 	    (info & INTR_INFO_VECTOR_MASK) != DF_VECTOR)
 		return false;
-	kvm_queue_exception_e(a->vcpu, DF_VECTOR, 0);
+	a->cpu->double_fault = true;
+	a->cpu->double_fault_rip = a->rip;
 	return true;
+}
+
+void xo_double_fault_enters(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu)
+{
+	cpu->double_fault = false;
+	/* Somebody else's turn, or something that comes first, and ends in the same again. */
+	if (vcpu->arch.hflags & (HF_GUEST_MASK | HF_SMM_MASK) ||
+	    xo_vmread(VM_ENTRY_INTR_INFO_FIELD) & INTR_INFO_VALID_MASK ||
+	    xo_vmread(GUEST_RIP) != cpu->double_fault_rip)
+		return;
+	xo_vmwrite(VM_ENTRY_EXCEPTION_ERROR_CODE, 0);
+	xo_vmwrite(VM_ENTRY_INTR_INFO_FIELD, INTR_INFO_VALID_MASK | INTR_TYPE_HARD_EXCEPTION |
+						     INTR_INFO_DELIVER_CODE_MASK | DF_VECTOR);
 }
 
 /*
@@ -440,6 +461,11 @@ bool xo_visitor_at_home(struct xo_away *a)
 
 	if (!a->cpu->kernel.cr3)
 		return false;
+	/* Other restrictions of speculation than at BIND: to be looked at again. (It exits while
+	 * bound.) */
+	if (a->reason == EXIT_REASON_MSR_WRITE &&
+	    (u32)a->vcpu->arch.regs[VCPU_REGS_RCX] == MSR_IA32_SPEC_CTRL)
+		WRITE_ONCE(a->cpu->record, NULL);
 	if (double_fault(a)) {
 		xo_exit_swallow(a->vcpu);
 		return true;

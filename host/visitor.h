@@ -63,6 +63,7 @@ struct xo_ram {
 	u64 pinned, big, small;
 	u64 *runtime, runtime_was; /* the leaf that is the runtime's, and what it was */
 	bool revoked;		   /* its process changed the memory: nobody enters any more */
+	bool empty;		   /* and nobody is inside */
 	struct mmu_notifier notifier;
 	struct mm_struct *mm;
 };
@@ -117,6 +118,7 @@ struct xo_record {
 	struct xo_gate_cpu *suspended_on; /* whose visitor it is, while XO_SUSPENDED */
 	struct irq_work fetch;		  /* xo_record_fetch() */
 	u64 server_cr0, server_cr4;	  /* as seen by its kernel */
+	u64 server_spec_ctrl;
 	struct xo_vcpu_shape server_shape;
 	u16 server_vpid, bound_vpid; /* as xo_record_name() told; 0: not yet */
 	u32 slot;		     /* of the call that was evicted last */
@@ -152,7 +154,7 @@ void xo_visits_kept_off(struct xo_link *link, enum xo_reason reason);
 void xo_visits_price(const struct xo_link *link, struct xo_h_link_info *info);
 bool xo_record_next(u64 after, struct xo_h_record_info *info);
 
-/* Hypercalls; interrupts off, VMCS loaded. PARK: 1: KVM is to see a HLT. */
+/* Hypercalls; interrupts off, VMCS loaded. PARK: 1: the vCPU is halted. */
 int xo_park(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id, u64 cookie);
 int xo_bind(struct xo_vm *vm, struct kvm_vcpu *vcpu, u64 id);
 
@@ -163,6 +165,8 @@ void xo_visitor_disarm(struct xo_gate_cpu *cpu);
 void xo_visitor_out(struct xo_gate_cpu *cpu); /* all of the exit has been dealt with */
 bool xo_visitor_home(struct xo_away *a);      /* true: it was one, and is dealt with */
 bool xo_visitor_at_home(struct xo_away *a);   /* likewise, of an exit at home */
+/* Right before an entry: the #DF that exited last, cpu->double_fault, is delivered. */
+void xo_double_fault_enters(struct xo_gate_cpu *cpu, const struct kvm_vcpu *vcpu);
 
 /*
  * evict.c. The status that its caller is to be told when it comes home; the second: unless the
@@ -188,6 +192,9 @@ void xo_record_fetch(struct irq_work *work);
 void xo_guard_arm(struct xo_gate_cpu *cpu);
 void xo_guard_disarm(struct xo_gate_cpu *cpu);
 struct xo_vcpu_shape xo_shape_of(const struct kvm_vcpu *vcpu);
+/* Which speculation the vCPU's kernel restricts; behind an exit. A visitor runs with its caller's.
+ */
+u64 xo_spec_ctrl(struct kvm_vcpu *vcpu);
 
 /* A vCPU of a VM whose clock is behind; behind an exit, so that KVM tells the guest of it. */
 static inline bool xo_clock_behind(const struct xo_vm *vm, const struct kvm_vcpu *vcpu)

@@ -98,7 +98,7 @@ enum xo_hypercall {
 	 * 0: the caller's next call finds the stub parked. Interrupts on. Returns as HLT
 	 * does, with RAX = 0, when the virtual CPU has something else to do; or not at all, if a
 	 * visitor was evicted: then that goes on where it is. -ENOENT, -EHOSTDOWN it is over,
-	 * -EBUSY it is parked already, -EOPNOTSUPP this virtual CPU has CR4.PCIDE.
+	 * -EBUSY it is parked already, -EOPNOTSUPP this virtual CPU does not qualify.
 	 */
 	XO_HC_PARK = 10,
 	/*

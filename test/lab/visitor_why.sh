@@ -42,6 +42,23 @@ v0=$(visits mgr)
 calls
 [ $(($(visits mgr) - v0)) -ge 200 ] || fail "only $(($(visits mgr) - v0)) of 300 calls were visits again"
 expect_eq "system calls of mgr -> web" "$(now)" visits
+# a callee whose kernel is a hypervisor, as far as KVM sees: it would not notice what visits do to its VMs' page tables
+web insmod $KO/xo_chores.ko || fail "xo_chores"
+vmxe=/sys/module/xo_chores/parameters/hypervisor
+said=$(web cat $vmxe)
+echo "hypervisor in web: $said"
+if [ "$said" = on ]; then
+	v0=$(visits mgr)
+	calls
+	[ $(($(visits mgr) - v0)) -le 5 ] || fail "$(($(visits mgr) - v0)) of its calls were visits"
+	expect_status "stat" 0 xo stat;		expect_says "why" 'HYPERVISOR +mgr -> web: .*hypervisor of its own.*-vmx'
+	expect_eq "and no more" "$(web cat $vmxe)" off
+	sleep 1
+	v0=$(visits mgr)
+	calls
+	[ $(($(visits mgr) - v0)) -ge 100 ] || fail "only $(($(visits mgr) - v0)) of 300 calls were visits again"
+fi
+web rmmod xo_chores || fail "rmmod xo_chores"
 # evictions, by their names: calls that block ask for it by a hypercall
 web sh -c 'rm -f /tmp/pipe; mkfifo /tmp/pipe'
 mgr $T/xo_visitor_files waits web /tmp/pipe >/tmp/waits 2>&1 &

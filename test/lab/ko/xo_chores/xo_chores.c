@@ -17,6 +17,12 @@
  *	ahead     sets its CPU's TSC forward by months, or back, and tells which; the kernel sets it
  *		  back by itself, within a second
  *
+ *	overflow  overflows its stack, of which its kernel dies
+ *
+ * In a callee with one CPU:
+ *
+ *	hypervisor  switches CR4.VMXE on, as a hypervisor would, or off, and tells which
+ *
  *   cat /sys/module/xo_chores/parameters/nap
  *
  * And, written 1 or 0:
@@ -38,6 +44,7 @@
 #include <linux/vmalloc.h>
 #include <linux/workqueue.h>
 #include <asm/msr.h>
+#include <asm/tlbflush.h>
 
 #define NAP_US	  1000
 #define TIMER_US  500
@@ -195,6 +202,36 @@ static const char *ahead(void)
 	return adjust & AHEAD ? "ahead" : "back";
 }
 
+static u64 enough;
+
+static noinline u64 deeper(u64 n)
+{
+	volatile u64 frame[64];
+
+	frame[n % 64] = n;
+	if (n == READ_ONCE(enough))
+		return n;
+	return deeper(n + 1) + frame[n % 64];
+}
+
+static const char *overflow(void)
+{
+	return deeper(1) ? "it has no end" : "";
+}
+
+static const char *hypervisor(void)
+{
+	bool on = __read_cr4() & X86_CR4_VMXE;
+
+	if (!boot_cpu_has(X86_FEATURE_VMX))
+		return "no VMX";
+	if (on)
+		cr4_clear_bits(X86_CR4_VMXE);
+	else
+		cr4_set_bits(X86_CR4_VMXE);
+	return on ? "off" : "on";
+}
+
 static int get(char *buffer, const struct kernel_param *kp)
 {
 	return sysfs_emit(buffer, "%s\n", ((chore_fn)kp->arg)());
@@ -279,6 +316,8 @@ module_param_cb(flush, &ops, flush, 0444);
 module_param_cb(rcu, &ops, rcu, 0444);
 module_param_cb(work, &ops, each_worker, 0444);
 module_param_cb(ahead, &ops, ahead, 0444);
+module_param_cb(overflow, &ops, overflow, 0444);
+module_param_cb(hypervisor, &ops, hypervisor, 0444);
 /* clang-format on */
 
 MODULE_LICENSE("GPL");
